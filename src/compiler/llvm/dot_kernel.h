@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The matrix product of one tile, `tl.dot`, as text of an LLVM function. Its tiles lie in scratch
+// memory that fits the L1 and L2 caches, so that nothing is packed here: the caller wrote the tiles.
+//
+//   std::string name;
+//   module += dot_function({.m = 64, .n = 64, .k = 32}, target, name);
+//   body += "call void @" + name + "(ptr %a, ptr %b, ptr %c)\n";
+#pragma once
+
+#include <string>
+
+#include "compiler/llvm/float_type.h"
+#include "compiler/target.h"
+
+namespace tilewise::compiler {
+
+// All f32. The tiles are row-major without padding: a[m][k], b[k][n], c[m][n]; any sizes >= 1.
+struct DotShape {
+  int m, n, k;
+};
+
+// The text of `internal void @NAME(ptr noalias %a, ptr noalias %b, ptr noalias %c)`, which adds
+// a times b to c, and in `name` its name without the @: "tw_dot_64x64x32_f32". Each element of c is
+// one chain of fused multiply-adds in the order of k (products round first on targets without
+// fused multiply-add). The pointers need the alignment of a vector register for full speed only.
+std::string dot_function(const DotShape& shape, const Target& target, std::string& name);
+
+}  // namespace tilewise::compiler
