@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/pointwise_source.h"
+
+#include <sstream>
+#include <vector>
+
+namespace tilewise::codegen {
+namespace {
+
+// The Triton type in source text ("tl.float32"), which is spelled otherwise than in a signature.
+std::string type_expression(DType dtype) {
+  switch (dtype) {
+    case DType::i1: return "tl.int1";
+    case DType::i8: return "tl.int8";
+    case DType::i16: return "tl.int16";
+    case DType::i32: return "tl.int32";
+    case DType::i64: return "tl.int64";
+    case DType::u8: return "tl.uint8";
+    case DType::u16: return "tl.uint16";
+    case DType::u32: return "tl.uint32";
+    case DType::u64: return "tl.uint64";
+    case DType::fp16: return "tl.float16";
+    case DType::bf16: return "tl.bfloat16";
+    case DType::fp32: return "tl.float32";
+    case DType::fp64: return "tl.float64";
+    case DType::fp8e4nv: return "tl.float8e4nv";
+    case DType::fp8e5: return "tl.float8e5";
+  }
+  return {};
+}
+
+class SourceWriter {
+ public:
+  SourceWriter(const ScalarFunction& function, const PointwiseVariant& variant)
+      : function_(function), variant_(variant) {}
+
+  std::string write() {
+    out_ << "import triton\nimport triton.language as tl\n"
+         << "from " << dotted(function_.module) << " import " << function_.name << "\n\n\n"
+         << "@triton.jit\ndef kernel(" << join(parameters()) << "):\n";
+    if (variant_.is_flat())
+      write_flat_indices();
+    else
+      write_strided_indices();
+    for (int i = 0; i < variant_.inputs; ++i) write_load(i);
+    for (int i = 0; i < variant_.scalars; ++i)
+      line("s" + number(i) + " = s" + number(i) + ".to(" + compute() + ")");
+    write_call();
+    for (int i = 0; i < variant_.outputs; ++i) write_store(i);
+    return out_.str();
+  }
+
+ private:
+  static std::string number(int i) { return std::to_string(i); }
+
+  static std::string dotted(std::string module) {
+    for (char& c : module)
+      if (c == '/') c = '.';
+    return module;
+  }
+
+  static std::string join(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+    return text;
+  }
+
+  std::string compute() const { return type_expression(variant_.compute); }
+
+  const Operand& operand(int i) const { return variant_.operands[static_cast<size_t>(i)]; }
+
+  std::string operand_name(int i) const {
+    return i < variant_.outputs ? "out" + number(i) : "in" + number(i - variant_.outputs);
+  }
+
+  std::vector<std::string> parameters() const {
+    std::vector<std::string> list;
+    for (int i = 0; i < variant_.operand_count(); ++i) list.push_back(operand_name(i));
+    for (int i = 0; i < variant_.scalars; ++i) list.push_back("s" + number(i));
+    if (variant_.is_flat()) {
+      list.insert(list.end(), {"n", "BLOCK: tl.constexpr"});
+      return list;
+    }
+    for (int d = 0; d < variant_.rank; ++d) list.push_back("size" + number(d));
+    for (int i = 0; i < variant_.operand_count(); ++i) {
+      if (operand(i).inner == InnerStride::value) continue;
+      if (operand(i).inner == InnerStride::any) list.push_back(stride_name(i, 0));
+      for (int d = 1; d < variant_.rank; ++d) list.push_back(stride_name(i, d));
+    }
+    list.insert(list.end(), {"BLOCK_Y: tl.constexpr", "BLOCK_X: tl.constexpr"});
+    return list;
+  }
+
+  std::string stride_name(int i, int d) const { return operand_name(i) + "_stride" + number(d); }
+
+  void line(const std::string& text) { out_ << "    " << text << "\n"; }
+
+  void write_flat_indices() {
+    line("index = tl.program_id(0).to(n.dtype) * BLOCK + tl.arange(0, BLOCK)");
+    line("mask = index < n");
+  }
+
+  void write_strided_indices() {
+    line("blocks = (size0 + (BLOCK_X - 1)) // BLOCK_X");
+    line("program = tl.program_id(0).to(size0.dtype)");
+    line("column = (program % blocks) * BLOCK_X + tl.arange(0, BLOCK_X)[None, :]");
+    line("row = (program // blocks) * BLOCK_Y + tl.arange(0, BLOCK_Y)[:, None]");
+    std::string rows = variant_.rank > 1 ? "size1" : "1";
+    for (int d = 2; d < variant_.rank; ++d) rows += " * size" + number(d);
+    line("row_mask = row < " + rows);
+    line("mask = row_mask & (column < size0)");
+    // Split the row number over the outer dimensions; the outermost takes what is left.
+    std::string rest = "row";
+    for (int d = 1; d < variant_.rank; ++d) {
+      const bool outermost = d + 1 == variant_.rank;
+      line("i" + number(d) + " = " + rest + (outermost ? "" : " % size" + number(d)));
+      if (outermost) break;
+      line("rest" + number(d) + " = " + rest + " // size" + number(d));
+      rest = "rest" + number(d);
+    }
+  }
+
+  // Address and mask of operand `i`: "in0 + i1 * in0_stride1 + column, mask".
+  std::string address(int i) const {
+    std::string text = operand_name(i);
+    if (variant_.is_flat())
+      return operand(i).inner == InnerStride::zero ? text : text + " + index, mask";
+    for (int d = 1; d < variant_.rank; ++d) text += " + i" + number(d) + " * " + stride_name(i, d);
+    switch (operand(i).inner) {
+      case InnerStride::unit: return text + " + column, mask";
+      case InnerStride::any: return text + " + column * " + stride_name(i, 0) + ", mask";
+      // One value a row. In one dimension there are no rows, and the address is a scalar.
+      default: return variant_.rank > 1 ? text + ", row_mask" : text;
+    }
+  }
+
+  void write_load(int input) {
+    const int i = variant_.outputs + input;
+    const std::string name = "x" + number(input);
+    std::string value = operand(i).inner == InnerStride::value ? operand_name(i)
+                                                                : "tl.load(" + address(i) + ")";
+    line(name + " = " + value + ".to(" + compute() + ")");
+  }
+
+  void write_call() {
+    std::vector<std::string> results, arguments;
+    for (int i = 0; i < variant_.outputs; ++i) results.push_back("y" + number(i));
+    for (int i = 0; i < variant_.inputs; ++i) arguments.push_back("x" + number(i));
+    for (int i = 0; i < variant_.scalars; ++i) arguments.push_back("s" + number(i));
+    line(join(results) + " = " + function_.name + "(" + join(arguments) + function_.literals + ")");
+  }
+
+  // Values are spread over the whole tile first: a function of constants alone yields a scalar.
+  void write_store(int output) {
+    const std::string shape = variant_.is_flat() ? "(BLOCK,)" : "(BLOCK_Y, BLOCK_X)";
+    const std::string value = "y" + number(output);
+    std::string target = address(output);
+    const size_t comma = target.rfind(", mask");
+    target.resize(comma);
+    line(value + " = tl.broadcast_to(" + value + ".to(" + type_expression(operand(output).dtype) +
+         "), " + shape + ")");
+    line("tl.store(" + target + ", " + value + ", mask)");
+  }
+
+  const ScalarFunction& function_;
+  const PointwiseVariant& variant_;
+  std::ostringstream out_;
+};
+
+}  // namespace
+
+bool PointwiseVariant::is_flat() const {
+  if (rank != 1) return false;
+  for (int i = 0; i < operand_count(); ++i)
+    if (operands[static_cast<size_t>(i)].inner == InnerStride::any) return false;
+  return true;
+}
+
+std::string pointwise_source(const ScalarFunction& function, const PointwiseVariant& variant) {
+  return SourceWriter(function, variant).write();
+}
+
+std::string pointwise_name(const ScalarFunction& function, const PointwiseVariant& variant) {
+  std::string name = function.name + (variant.is_flat() ? "_flat" : "_" + std::to_string(variant.rank) + "d");
+  for (int i = 0; i < variant.operand_count(); ++i)
+    name += "_" + std::string(triton_name(variant.operands[static_cast<size_t>(i)].dtype));
+  return name;
+}
+
+}  // namespace tilewise::codegen

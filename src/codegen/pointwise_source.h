@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pointwise generator: from a scalar function and a description of the operands to the text of a
+// Triton kernel. Operands are seen as TensorIterator leaves them, coalesced, dimension 0 innermost.
+// What a variant names is compiled in; sizes and outer strides are arguments, so that a new shape
+// compiles nothing. No ATen here: ops/framework/pointwise.cpp fills the description in.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "runtime/dtype.h"
+
+namespace tilewise::codegen {
+
+using runtime::DType;
+
+inline constexpr int kMaxOperands = 8;
+inline constexpr int kMaxScalars = 4;
+
+// How an operand moves along the innermost dimension.
+enum class InnerStride : uint8_t {
+  unit,     // neighbors in memory
+  zero,     // one value for the whole row
+  any,      // a stride argument
+  value,    // not in memory: the kernel receives the number itself (a 0-dim CPU tensor)
+};
+
+struct Operand {
+  DType dtype;
+  InnerStride inner;
+  bool operator==(const Operand&) const = default;
+};
+
+// A scalar function of kernels/pointwise/ ("activation:gelu"), and constants that follow its tensor
+// and scalar parameters, as Python literals (", 'tanh'").
+struct ScalarFunction {
+  std::string module;
+  std::string name;
+  std::string literals;
+};
+
+// Everything a kernel is generated from, besides the function.
+struct PointwiseVariant {
+  uint8_t outputs = 1;
+  uint8_t inputs = 0;
+  uint8_t scalars = 0;   // parameters that come as numbers, after the tensors
+  uint8_t rank = 1;      // of the coalesced iteration space, at least 1
+  DType compute = DType::fp32;  // inputs are converted to it, results from it to their own
+  std::array<Operand, kMaxOperands> operands{};  // outputs first
+
+  int operand_count() const { return outputs + inputs; }
+
+  // Contiguous (or constant) operands in one dimension: needs no strides at all.
+  bool is_flat() const;
+
+  bool operator==(const PointwiseVariant&) const = default;
+};
+
+// The text of a module with one function `kernel`. Its parameters, in order:
+//   a pointer for every operand, outputs first (for InnerStride::value the number itself);
+//   the scalars;
+//   flat:    n, BLOCK
+//   strided: size of every dimension; then for every operand in memory its strides from dimension 1
+//            up, preceded by that of dimension 0 if it is InnerStride::any; then BLOCK_Y, BLOCK_X.
+// All sizes and strides (in elements) have the same integer type.
+// The grid has one dimension: ceil(n / BLOCK), or ceil(size0 / BLOCK_X) * ceil(rows / BLOCK_Y).
+std::string pointwise_source(const ScalarFunction& function, const PointwiseVariant& variant);
+
+// A readable name for the kernel in reports: "gelu_2d_bf16_bf16".
+std::string pointwise_name(const ScalarFunction& function, const PointwiseVariant& variant);
+
+}  // namespace tilewise::codegen

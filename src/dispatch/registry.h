@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operators that Tilewise takes over. A family file under src/ops/ makes a static Registration;
+// `install()` finds the overloads in PyTorch's own schemas, keeps the kernels that served them and
+// registers ours at the backend keys. Counters live in the entries.
+#pragma once
+
+#include <ATen/core/boxing/KernelFunction.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "dispatch/scope.h"
+
+namespace tilewise::dispatch {
+
+// Which of an operator's forms an overload is; read off its schema.
+enum class Form : uint8_t { functional, inplace, out };
+
+// Backend keys that are taken over. ROCm's PyTorch uses CUDA's key, so `gpu` is HIP there.
+enum class Backend : uint8_t { cpu, gpu };
+inline constexpr int kBackends = 2;
+
+inline Backend backend_of(c10::DispatchKeySet ks) {
+  return ks.has_backend(c10::BackendComponent::CUDABit) ? Backend::gpu : Backend::cpu;
+}
+
+// One overload at one backend key: what to call when it is not served, and what was counted.
+struct OverloadEntry {
+  std::string name;  // "add.Tensor", "add_.Tensor", "add.out", "relu"
+  Backend backend = Backend::cpu;
+  Form form = Form::functional;
+  int id = -1;  // same for both backends of an overload
+  const c10::OperatorHandle* handle = nullptr;
+  c10::KernelFunction previous;
+  std::atomic<int64_t> served{0};
+
+  // Counts a fallback. `reason` must have static storage duration or be interned.
+  void count_fallback(const char* reason);
+  std::map<std::string, int64_t> fallbacks() const;
+  void reset();
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, int64_t> fallbacks_;  // guarded by mutex_
+};
+
+// Registers one form of an operator at both backends; instantiated by the ops framework.
+struct FormBinding {
+  OverloadEntry* entries;  // [kBackends]
+  torch::CppFunction (*make_function)();
+};
+
+// A static object for each operator that a family file declares.
+struct Registration {
+  // `name`: the overload in its functional form ("add.Tensor"), or the only form it has ("fill_.Scalar").
+  // With `derive_forms`, the in-place and out= overloads of the same kernel are taken over as well.
+  Registration(const char* name, FormBinding functional, FormBinding inplace, FormBinding out,
+               bool derive_forms);
+  const char* name;
+  FormBinding forms[3];  // by Form; make_function == nullptr where the form is not offered
+  bool derive_forms;
+};
+
+// Takes the operators over for every backend that this PyTorch has. Called once, by the C API; the
+// operators then do what they did before until a scope is in force. Throws for a name without schema
+// and for an operator that autograd decomposes (CompositeImplicit), whose gradients would be lost.
+void install();
+
+// Every installed entry, in a fixed order.
+const std::vector<OverloadEntry*>& entries();
+
+}  // namespace tilewise::dispatch

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checks every operator shares, made before anything is allocated: is a scope in force for this
+// overload, and are its tensors of a kind that Triton kernels can read at all?
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "dispatch/registry.h"
+#include "ops/framework/signature.h"
+
+namespace tilewise::ops {
+
+// Whether kernels have an element type for `dtype`; complex, quantized and sub-byte ones have none.
+bool has_kernel_dtype(at::ScalarType dtype);
+
+// Looks at the tensors of one call. `reason` is nullptr while nothing speaks against serving it.
+struct TensorInspector {
+  explicit TensorInspector(dispatch::Backend backend, bool cpu_scalars_allowed)
+      : device_type(backend == dispatch::Backend::cpu ? at::kCPU : at::kCUDA),
+        cpu_scalars(cpu_scalars_allowed) {}
+
+  void operator()(const at::Tensor& tensor) {
+    if (!has_kernel_dtype(tensor.scalar_type())) reason = "dtype without a Triton type";
+    if (tensor.layout() != at::kStrided) reason = "layout is not strided";
+    const at::Device device = tensor.device();
+    if (device.type() == device_type) {
+      if (device_index < 0) device_index = device.index();
+      // PyTorch raises its own error for tensors on several GPUs.
+      if (device.index() != device_index) reason = "tensors on several devices";
+    } else if (!(cpu_scalars && device.is_cpu() && tensor.dim() == 0)) {
+      reason = "tensors on several devices";
+    }
+  }
+
+  at::DeviceType device_type;
+  bool cpu_scalars;
+  at::DeviceIndex device_index = -1;
+  const char* reason = nullptr;
+};
+
+// The reason why a call is not served, or nullptr.
+template <class Op, class... Args>
+const char* find_refusal(const dispatch::OverloadEntry& entry, const Args&... args) {
+  TensorInspector inspect(entry.backend, Op::kCpuScalarsAllowed);
+  (visit_tensors(inspect, args), ...);
+  if (inspect.reason != nullptr) return inspect.reason;
+  if constexpr (requires { Op::refuse(args...); }) return Op::refuse(args...);
+  return nullptr;
+}
+
+// Counts a fallback, or raises if the scope is strict.
+void fall_back(dispatch::OverloadEntry& entry, const dispatch::Scope& scope, const char* reason);
+
+inline bool serves(const dispatch::Scope* scope, const dispatch::OverloadEntry& entry) {
+  return scope != nullptr && !scope->excluded[static_cast<size_t>(entry.id)];
+}
+
+}  // namespace tilewise::ops

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/framework/launch.h"
+
+#include <dlfcn.h>
+
+#include "dispatch/refusal.h"
+#include "runtime/launcher.h"
+
+namespace tilewise::ops {
+namespace {
+
+// PyTorch's current stream on a GPU. The function is part of libtorch_cuda's stable C ABI; it is
+// looked up because Tilewise does not link CUDA.
+void* current_gpu_stream(c10::DeviceIndex device) {
+  using GetStream = int32_t (*)(int32_t, void**);
+  static const auto get_stream =
+      reinterpret_cast<GetStream>(dlsym(RTLD_DEFAULT, "aoti_torch_get_current_cuda_stream"));
+  TORCH_INTERNAL_ASSERT(get_stream != nullptr, "tilewise: libtorch_cuda is not loaded");
+  void* stream = nullptr;
+  TORCH_INTERNAL_ASSERT(get_stream(device, &stream) == 0, "tilewise: no current stream");
+  return stream;
+}
+
+}  // namespace
+
+void launch_packed(const Kernel& kernel, const runtime::ArgumentPack& arguments,
+                   const LaunchOptions& options, Grid grid, c10::Device device) {
+  bool launched;
+  if (device.is_cpu()) {
+    launched = runtime::launch(kernel, arguments, options, grid, runtime::DeviceKind::cpu, 0, nullptr);
+  } else {
+    launched = runtime::launch(kernel, arguments, options, grid, runtime::DeviceKind::cuda,
+                               device.index(), current_gpu_stream(device.index()));
+  }
+  if (!launched) throw dispatch::Refusal{runtime::last_refusal().data()};
+}
+
+}  // namespace tilewise::ops

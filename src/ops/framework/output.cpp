@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/framework/output.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/native/Resize.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_strided.h>
+
+#include "dispatch/refusal.h"
+
+namespace tilewise::ops {
+namespace {
+
+// A tensor with the strides the operator demands, if the caller's has others.
+at::Tensor proxy_unless_strides_match(const at::Tensor& tensor, at::IntArrayRef sizes,
+                                      at::IntArrayRef strides, const at::TensorOptions& options) {
+  if (strides.empty() || tensor.strides() == strides || tensor.numel() == 0) return tensor;
+  return at::empty_strided(sizes, strides, options);
+}
+
+}  // namespace
+
+at::Tensor allocate_output(at::IntArrayRef sizes, at::IntArrayRef strides,
+                           const at::TensorOptions& options) {
+  if (options.device().is_cpu()) {
+    // Straight to the allocator, as PyTorch's own generated wrappers do.
+    if (strides.empty()) return at::detail::empty_cpu(sizes, options);
+    return at::detail::empty_strided_cpu(sizes, strides, options);
+  }
+  if (strides.empty()) return at::empty(sizes, options);
+  return at::empty_strided(sizes, strides, options);
+}
+
+at::Tensor bind_inplace(const at::Tensor& self, at::IntArrayRef sizes, at::IntArrayRef strides,
+                        const at::TensorOptions& options, bool exact_strides) {
+  if (options.dtype() != self.dtype() || options.device() != self.device() || sizes != self.sizes())
+    throw dispatch::Refusal{"in-place result does not fit self"};
+  return exact_strides ? proxy_unless_strides_match(self, sizes, strides, options) : self;
+}
+
+at::Tensor bind_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
+                    const at::TensorOptions& options, bool exact_strides) {
+  if (options.dtype() != out.dtype() || options.device() != out.device())
+    throw dispatch::Refusal{"out= has another dtype or device than the result"};
+  if (at::native::resize_output(out, sizes)) {
+    if (!strides.empty())
+      out.as_strided_(sizes, strides);
+    else if (options.memory_format_opt().has_value())
+      out.unsafeGetTensorImpl()->empty_tensor_restride(*options.memory_format_opt());
+  }
+  return exact_strides ? proxy_unless_strides_match(out, sizes, strides, options) : out;
+}
+
+}  // namespace tilewise::ops

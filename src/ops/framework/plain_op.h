@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators that PyTorch does not declare structured: one overload, one function with the
+// dispatcher's own signature. An operator is written as
+//
+//   struct NativeDropout : PlainOp {
+//     static const char* refuse(const Tensor& input, double p, std::optional<bool> train);  // optional
+//     static std::tuple<Tensor, Tensor> call(const Tensor& input, double p, std::optional<bool> train);
+//   };
+//   TILEWISE_OPERATOR(NativeDropout, "native_dropout");
+//
+// `call` throws dispatch::Refusal if it cannot serve, before it has written to an argument.
+#pragma once
+
+#include "dispatch/refusal.h"
+#include "ops/framework/structured_op.h"
+
+namespace tilewise::ops {
+
+struct PlainOp {
+  static constexpr bool kCpuScalarsAllowed = false;
+};
+
+namespace detail {
+
+template <class Op, class Function>
+struct Plain;
+
+template <class Op, class Result, class... Args>
+struct Plain<Op, Result (*)(Args...)> {
+  static inline dispatch::OverloadEntry entries[dispatch::kBackends];
+
+  static Result call(c10::DispatchKeySet ks, Args... args) {
+    auto& entry = entries[static_cast<int>(dispatch::backend_of(ks))];
+    const dispatch::Scope* scope = dispatch::current_scope();
+    if (serves(scope, entry)) {
+      const char* reason = find_refusal<Op>(entry, args...);
+      if (reason == nullptr) {
+        try {
+          const DeviceGuard guard(args...);
+          if constexpr (std::is_void_v<Result>) {
+            Op::call(args...);
+            entry.served.fetch_add(1, std::memory_order_relaxed);
+            return;
+          } else {
+            Result result = Op::call(args...);
+            entry.served.fetch_add(1, std::memory_order_relaxed);
+            return result;
+          }
+        } catch (const dispatch::Refusal& refusal) {
+          reason = refusal.reason;
+        }
+      }
+      fall_back(entry, *scope, reason);
+    }
+    return entry.previous.template call<Result, Args...>(*entry.handle, ks,
+                                                         std::forward<Args>(args)...);
+  }
+
+  static dispatch::Registration registration(const char* name) {
+    const dispatch::FormBinding binding{
+        entries, [] { return torch::CppFunction::makeFromUnboxedFunction(&call); }};
+    return {name, binding, binding, binding, /*derive=*/false};
+  }
+};
+
+}  // namespace detail
+}  // namespace tilewise::ops
+
+// Takes over exactly the overload `name`.
+#define TILEWISE_OPERATOR(Op, name)                                                       \
+  static ::tilewise::dispatch::Registration TILEWISE_CONCAT(registration_, __COUNTER__) = \
+      ::tilewise::ops::detail::Plain<Op, decltype(&Op::call)>::registration(name)

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/framework/pointwise.h"
+
+#include <algorithm>
+
+#include "dispatch/refusal.h"
+#include "ops/framework/pointwise_tiles.h"
+
+namespace tilewise::ops {
+namespace {
+
+using codegen::InnerStride;
+using codegen::PointwiseVariant;
+
+DtypeClass class_of(at::ScalarType dtype) {
+  if (dtype == at::kBool) return kBool;
+  return at::isFloatingType(dtype) ? kFloating : kInteger;
+}
+
+DType checked_element_type(at::ScalarType dtype) {
+  const auto type = element_type(dtype);
+  if (!type.has_value()) throw dispatch::Refusal{"dtype without a Triton type"};
+  return *type;
+}
+
+// The integer type of a bool computation only has to hold 0, 1 and small sums of them.
+DType compute_type(at::ScalarType dtype, BoolCompute bool_compute) {
+  if (dtype == at::kBool) return bool_compute == BoolCompute::bit ? DType::i1 : DType::i32;
+  return accumulate_type(checked_element_type(dtype));
+}
+
+int64_t element_stride(const at::TensorIteratorBase& iter, int operand, int dim) {
+  return iter.strides(operand)[static_cast<size_t>(dim)] / iter.element_size(operand);
+}
+
+PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scalars) {
+  if (iter.ntensors() > codegen::kMaxOperands) throw dispatch::Refusal{"more than 8 operands"};
+  PointwiseVariant variant;
+  variant.outputs = static_cast<uint8_t>(iter.noutputs());
+  variant.inputs = static_cast<uint8_t>(iter.ninputs());
+  variant.scalars = static_cast<uint8_t>(scalars);
+  variant.rank = static_cast<uint8_t>(std::max(1, iter.ndim()));
+  variant.compute = compute;
+  const bool on_gpu = !iter.device(0).is_cpu();
+  const bool single = iter.ndim() == 0 || (iter.ndim() == 1 && iter.shape()[0] == 1);
+  for (int i = 0; i < iter.ntensors(); ++i) {
+    auto& operand = variant.operands[static_cast<size_t>(i)];
+    operand.dtype = checked_element_type(iter.dtype(i));
+    if (on_gpu && i >= iter.noutputs() && iter.is_cpu_scalar(i))
+      operand.inner = InnerStride::value;
+    else if (single)
+      operand.inner = InnerStride::unit;
+    else {
+      const int64_t stride = element_stride(iter, i, 0);
+      operand.inner = stride == 1   ? InnerStride::unit
+                      : stride == 0 ? InnerStride::zero
+                                    : InnerStride::any;
+    }
+  }
+  return variant;
+}
+
+// A number as the kernel computes with it.
+void add_number(runtime::ArgumentPack& pack, const at::Scalar& value, DType compute) {
+  switch (compute) {
+    case DType::fp64: pack.floating64(value.toDouble()); break;
+    case DType::fp32: pack.floating(value.toDouble()); break;
+    default:
+      // Range checks are the meta functions' business; here a number only has to keep its bits.
+      pack.integer(value.isFloatingPoint() ? static_cast<int64_t>(value.toDouble())
+                   : value.isBoolean()     ? static_cast<int64_t>(value.toBool())
+                                           : value.to<int64_t>());
+  }
+}
+
+at::Scalar read_cpu_scalar(at::TensorIteratorBase& iter, int operand) {
+  const at::ScalarType dtype = iter.dtype(operand);
+  if (at::isFloatingType(dtype)) return iter.scalar_value<double>(operand);
+  return iter.scalar_value<int64_t>(operand);
+}
+
+void add_operands(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
+                  const PointwiseVariant& variant) {
+  for (int i = 0; i < iter.ntensors(); ++i) {
+    const auto& operand = variant.operands[static_cast<size_t>(i)];
+    if (operand.inner == InnerStride::value)
+      add_number(pack, read_cpu_scalar(iter, i), variant.compute);
+    else
+      pack.pointer(iter.data_ptr(i), operand.dtype);
+  }
+}
+
+// Sizes and strides of the strided form, all of one width so that no index overflows.
+void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
+                  const PointwiseVariant& variant, bool wide, bool specialize_strides) {
+  const auto add = [&](int64_t value) {
+    if (wide)
+      pack.typed_integer(value, DType::i64);
+    else
+      pack.integer(value);
+  };
+  for (int d = 0; d < variant.rank; ++d) add(iter.shape()[static_cast<size_t>(d)]);
+  for (int i = 0; i < iter.ntensors(); ++i) {
+    const InnerStride inner = variant.operands[static_cast<size_t>(i)].inner;
+    if (inner == InnerStride::value) continue;
+    if (inner == InnerStride::any) add(element_stride(iter, i, 0));
+    for (int d = 1; d < variant.rank; ++d) {
+      const int64_t stride = element_stride(iter, i, d);
+      // On GPUs a row's start must be known to be aligned for wide loads; the CPU does not care.
+      if (specialize_strides && !wide)
+        pack.stride(stride);
+      else
+        add(stride);
+    }
+  }
+}
+
+}  // namespace
+
+PointwiseFunction::PointwiseFunction(const char* function, uint8_t dtypes, BoolCompute bool_compute)
+    : module_and_name_(function), dtypes_(dtypes), bool_compute_(bool_compute) {}
+
+const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
+                                        const std::string& literals) {
+  const auto find = [&]() -> const Generated* {
+    for (auto* entry = generated_.load(std::memory_order_acquire); entry; entry = entry->next)
+      if (entry->variant == variant && entry->literals == literals) return entry;
+    return nullptr;
+  };
+  if (const Generated* found = find()) return found->kernel;
+  const std::lock_guard lock(mutex_);
+  if (const Generated* found = find()) return found->kernel;
+  const std::string full = module_and_name_;
+  const size_t colon = full.find(':');
+  const codegen::ScalarFunction function{"pointwise/" + full.substr(0, colon),
+                                         full.substr(colon + 1), literals};
+  auto* entry = new Generated{variant, literals,
+                              Kernel(codegen::pointwise_name(function, variant), "kernel",
+                                     codegen::pointwise_source(function, variant)),
+                              generated_.load(std::memory_order_relaxed)};
+  generated_.store(entry, std::memory_order_release);
+  return entry->kernel;
+}
+
+void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute,
+                            const PointwiseArguments& arguments) {
+  if (iter.numel() == 0) return;
+  if ((dtypes_ & class_of(compute)) == 0)
+    throw dispatch::Refusal{"no kernel for this dtype"};
+  const DType type = compute_type(compute, bool_compute_);
+  const PointwiseVariant variant = describe(iter, type, arguments.count());
+  runtime::ArgumentPack pack;
+  add_operands(pack, iter, variant);
+  for (int i = 0; i < arguments.count(); ++i) add_number(pack, arguments.scalar(i), type);
+
+  const c10::Device device = iter.device(0);
+  const PointwiseTile tile = choose_tile(iter, variant);
+  if (variant.is_flat()) {
+    pack.integer(iter.numel());
+    pack.constant(tile.block_x);
+  } else {
+    add_geometry(pack, iter, variant, !iter.can_use_32bit_indexing(), !device.is_cpu());
+    pack.constant(tile.block_y);
+    pack.constant(tile.block_x);
+  }
+  launch_packed(kernel(variant, arguments.literals()), pack, tile.options, grid_1d(tile.programs),
+                device);
+}
+
+}  // namespace tilewise::ops

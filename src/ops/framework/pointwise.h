@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pointwise operators: one line and one scalar function each.
+//
+//   TILEWISE_POINTWISE("gelu", at::meta::structured_gelu, "activation:gelu", kFloating);
+//
+// takes over gelu, gelu_ (where it exists) and gelu.out: ATen's meta function gives shape, promotion
+// and errors; `gelu` of kernels/pointwise/activation.py is called with the tensors in the order in
+// which the meta function names them, then the other arguments: a Scalar or number is passed at run
+// time, a bool or string is a constant. An operator that is not structured names one of the presets in
+// pointwise_presets.h instead of a meta class.
+#pragma once
+
+#include <ATen/TensorIterator.h>
+#include <c10/core/Scalar.h>
+
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "codegen/pointwise_source.h"
+#include "ops/framework/launch.h"
+#include "ops/framework/structured_op.h"
+
+namespace tilewise::ops {
+
+// Which computation types a scalar function is written for; others fall back to PyTorch, which has
+// its own kernel or its own error for them.
+enum DtypeClass : uint8_t {
+  kBool = 1,
+  kInteger = 2,
+  kFloating = 4,
+  kNumeric = kInteger | kFloating,
+  kAll = kBool | kInteger | kFloating,
+};
+
+// How a bool computation runs: as the integers 0 and 1, with "not zero" as the result (add is `or`,
+// mul is `and`), or on Triton's one-bit integers, for functions that negate bits.
+enum class BoolCompute : uint8_t { integer, bit };
+
+// The non-tensor arguments of one call.
+class PointwiseArguments {
+ public:
+  void add(const at::Scalar& value) { scalars_[count_++] = value; }
+  void add(double value) { add(at::Scalar(value)); }
+  void add(int64_t value) { add(at::Scalar(value)); }
+  void add(bool value) { literals_ += value ? ", True" : ", False"; }
+  void add(c10::string_view text) { (literals_ += ", '").append(text.data(), text.size()) += "'"; }
+  // Tensors are operands, and types and the like were the meta function's business.
+  template <class T>
+  void add(const T&) {}
+
+  int count() const { return count_; }
+  const at::Scalar& scalar(int i) const { return scalars_[static_cast<size_t>(i)]; }
+  const std::string& literals() const { return literals_; }
+
+ private:
+  std::array<at::Scalar, codegen::kMaxScalars> scalars_;
+  int count_ = 0;
+  std::string literals_;  // short: no allocation below 16 characters
+};
+
+// A scalar function and the kernels generated from it so far. Static; lives for the process.
+class PointwiseFunction {
+ public:
+  // `function`: "activation:gelu", a file and function of kernels/pointwise/.
+  PointwiseFunction(const char* function, uint8_t dtypes = kAll,
+                    BoolCompute bool_compute = BoolCompute::integer);
+
+  // Runs the function over the iterator's operands, computing in `compute`. Throws Refusal.
+  void run(at::TensorIteratorBase& iter, at::ScalarType compute,
+           const PointwiseArguments& arguments);
+
+ private:
+  struct Generated {
+    codegen::PointwiseVariant variant;
+    std::string literals;
+    Kernel kernel;
+    const Generated* next;
+  };
+
+  const Kernel& kernel(const codegen::PointwiseVariant& variant, const std::string& literals);
+
+  const char* module_and_name_;
+  uint8_t dtypes_;
+  BoolCompute bool_compute_;
+  // A list that only grows at its head, so that readers need no lock; some ten entries in practice.
+  std::atomic<const Generated*> generated_{nullptr};
+  std::mutex mutex_;  // writers
+};
+
+// The operator class behind TILEWISE_POINTWISE. Self supplies `static PointwiseFunction& function()`.
+template <class Self, class Meta, int Outputs = 1>
+struct PointwiseOp : StructuredOp<Meta, Outputs> {
+  template <class... Args>
+  void impl(const Args&... args) {
+    if (this->numel() == 0) return;
+    PointwiseArguments arguments;
+    (arguments.add(args), ...);
+    Self::function().run(*this, compute_dtype(), arguments);
+  }
+
+  // Operators that promote compute in the common type; a preset may name the result's or the input's.
+  at::ScalarType compute_dtype() {
+    if constexpr (requires { Meta::kComputeInOutputType; })
+      return this->dtype(0);
+    else if constexpr (requires { Meta::kComputeInInputType; })
+      return this->input_dtype(0);
+    else
+      return this->common_dtype();
+  }
+};
+
+}  // namespace tilewise::ops
+
+#define TILEWISE_POINTWISE_CLASS(Class, name, Meta, ...)                       \
+  struct Class : ::tilewise::ops::PointwiseOp<Class, Meta> {                   \
+    static ::tilewise::ops::PointwiseFunction& function() {                    \
+      static ::tilewise::ops::PointwiseFunction instance(__VA_ARGS__);         \
+      return instance;                                                         \
+    }                                                                          \
+  };                                                                           \
+  TILEWISE_STRUCTURED(Class, name)
+
+#define TILEWISE_POINTWISE(name, Meta, ...) \
+  TILEWISE_POINTWISE_CLASS(TILEWISE_CONCAT(Pointwise_, __COUNTER__), name, Meta, __VA_ARGS__)

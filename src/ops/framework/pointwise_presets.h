@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stand-ins for the meta functions of pointwise operators that PyTorch does not declare structured.
+// Each configures ATen's TensorIterator as the operator's own kernel does; promotion, broadcasting,
+// memory format and errors remain ATen's.
+#pragma once
+
+#include <ATen/ExpandUtils.h>
+#include <ATen/TensorIterator.h>
+#include <c10/core/Scalar.h>
+
+namespace tilewise::ops {
+
+// One input, result of the same type: abs, relu.
+struct UnaryPreset : at::TensorIteratorBase {
+  void meta(const at::Tensor& self) { build_unary_op(maybe_get_output(), self); }
+};
+
+// One input, a bool result (or the type of out=): isnan, logical_not.
+struct PredicatePreset : at::TensorIteratorBase {
+  static constexpr bool kComputeInInputType = true;
+  void meta(const at::Tensor& self) {
+    build_borrowing_unary_force_boolean_op(maybe_get_output(), self);
+  }
+};
+
+// Two inputs that promote among themselves, a bool result (or the type of out=).
+struct LogicalBinaryPreset : at::TensorIteratorBase {
+  void meta(const at::Tensor& self, const at::Tensor& other) {
+    build_comparison_op(maybe_get_output(), self, other);
+  }
+};
+
+// where(condition, self, other): the condition is bool, the rest promotes.
+struct WherePreset : at::TensorIteratorBase {
+  static constexpr bool kComputeInOutputType = true;
+  void meta(const at::Tensor& condition, const at::Tensor& self, const at::Tensor& other) {
+    const at::ScalarType result = at::result_type(self, other);
+    build(at::TensorIteratorConfig()
+              .check_all_same_dtype(false)
+              .add_output(maybe_get_output())
+              .add_const_input(condition)
+              .add_const_input(self)
+              .add_const_input(other)
+              .declare_static_dtype(result));
+  }
+};
+
+}  // namespace tilewise::ops

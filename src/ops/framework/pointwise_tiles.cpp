@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/framework/pointwise_tiles.h"
+
+#include <algorithm>
+
+#include "ops/framework/launch.h"
+
+namespace tilewise::ops {
+namespace {
+
+using codegen::InnerStride;
+
+// Elements that one thread of the CPU handles at least; ATen's own grain (at::internal::GRAIN_SIZE).
+constexpr int64_t kCpuGrain = 32768;
+
+// Few distinct tiles, since each is a compilation: rows are covered by 16, 128 or 1024 columns.
+int64_t columns_for(int64_t row_length) {
+  return row_length <= 16 ? 16 : row_length <= 128 ? 128 : 1024;
+}
+
+// An operand whose neighbors lie along dimension 1 wants a square tile, so that both its accesses
+// and the output's run along memory.
+bool has_transposed_operand(const at::TensorIteratorBase& iter,
+                            const codegen::PointwiseVariant& variant) {
+  if (variant.rank < 2) return false;
+  for (int i = 0; i < variant.operand_count(); ++i)
+    if (variant.operands[static_cast<size_t>(i)].inner == InnerStride::any &&
+        iter.strides(i)[1] == iter.element_size(i))
+      return true;
+  return false;
+}
+
+}  // namespace
+
+PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
+                          const codegen::PointwiseVariant& variant) {
+  const bool on_cpu = iter.device(0).is_cpu();
+  const int64_t numel = iter.numel();
+  PointwiseTile tile{};
+  if (variant.is_flat()) {
+    tile.block_y = 1;
+    tile.block_x = on_cpu ? (numel <= 1024 ? 1024 : 4096) : 1024;
+    tile.programs = ceil_div(numel, tile.block_x);
+  } else {
+    const int64_t row_length = iter.shape()[0];
+    const bool square = has_transposed_operand(iter, variant);
+    tile.block_x = square ? 32 : columns_for(row_length);
+    tile.block_y = square ? 32 : 1024 / tile.block_x;
+    tile.programs = ceil_div(row_length, tile.block_x) * ceil_div(numel / row_length, tile.block_y);
+  }
+  tile.options.num_warps = 4;
+  tile.options.num_stages = 1;
+  tile.options.grain = std::max<int64_t>(1, kCpuGrain / (tile.block_x * tile.block_y));
+  return tile;
+}
+
+}  // namespace tilewise::ops

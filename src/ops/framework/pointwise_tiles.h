@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tile shapes of generated pointwise kernels, by device and layout.
+#pragma once
+
+#include <ATen/TensorIterator.h>
+
+#include "codegen/pointwise_source.h"
+#include "runtime/launch_options.h"
+
+namespace tilewise::ops {
+
+struct PointwiseTile {
+  int64_t block_x;
+  int64_t block_y;
+  int64_t programs;
+  runtime::LaunchOptions options;
+};
+
+PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
+                          const codegen::PointwiseVariant& variant);
+
+}  // namespace tilewise::ops

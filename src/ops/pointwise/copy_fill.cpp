@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/framework/plain_op.h"
+#include "ops/framework/pointwise.h"
+#include "ops/framework/pointwise_presets.h"
+#include "ops/framework/scalar_range.h"
+
+namespace tilewise::ops {
+namespace {
+
+// Copies and casts within one device; dtype, broadcasting and any strides.
+struct Copy : PlainOp {
+  static const char* refuse(const Tensor& self, const Tensor& src, bool) {
+    // ATen's kernel has the error for shapes, and resolves lazy conjugation.
+    if (!at::is_expandable_to(src.sizes(), self.sizes())) return "shapes do not broadcast";
+    return nullptr;
+  }
+  static Tensor& call(Tensor& self, const Tensor& src, bool) {
+    if (self.is_same(src) || self.numel() == 0) return self;
+    static PointwiseFunction copy("arithmetic:copy", kAll, BoolCompute::bit);
+    auto iter = at::TensorIteratorConfig()
+                    .add_output(self)
+                    .add_const_input(src)
+                    .resize_outputs(false)
+                    .check_all_same_dtype(false)
+                    .build();
+    copy.run(iter, src.scalar_type(), {});
+    return self;
+  }
+};
+TILEWISE_OPERATOR(Copy, "copy_");
+
+Tensor& fill(Tensor& self, const at::Scalar& value) {
+  static PointwiseFunction constant("arithmetic:constant");
+  auto iter = at::TensorIteratorConfig()
+                  .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
+                  .add_output(self)
+                  .resize_outputs(false)
+                  .build();
+  PointwiseArguments arguments;
+  arguments.add(value);
+  constant.run(iter, self.scalar_type(), arguments);
+  return self;
+}
+
+struct FillScalar : PlainOp {
+  static const char* refuse(const Tensor& self, const at::Scalar& value) {
+    return is_representable(value, self.scalar_type()) ? nullptr : "value does not fit the dtype";
+  }
+  static Tensor& call(Tensor& self, const at::Scalar& value) { return fill(self, value); }
+};
+TILEWISE_OPERATOR(FillScalar, "fill_.Scalar");
+
+struct Zero : PlainOp {
+  static Tensor& call(Tensor& self) { return fill(self, 0); }
+};
+TILEWISE_OPERATOR(Zero, "zero_");
+
+}  // namespace
+}  // namespace tilewise::ops
