@@ -23,8 +23,8 @@ class InternalError : public std::logic_error {
 }  // namespace tilewise
 
 // On in every build type: the failing branch is cold, the test itself costs one compare.
-#define TILEWISE_ASSERT(condition, ...)                                              \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]]                                                   \
+#define TILEWISE_ASSERT(condition, ...)                                                     \
+  do {                                                                                      \
+    if (!(condition)) [[unlikely]]                                                          \
       ::tilewise::fail_assertion(#condition, __FILE__, __LINE__, std::string(__VA_ARGS__)); \
   } while (false)

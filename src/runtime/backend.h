@@ -29,12 +29,22 @@ class LoadedKernel {
                       const LaunchOptions& options, void* stream) const = 0;
 };
 
+// What kernel choice and tile sizes depend on. Zero: unknown.
+struct DeviceProperties {
+  int multiprocessors = 0;               // GPUs: SMs or CUs. CPU: threads of the machine.
+  int64_t shared_bytes_per_program = 0;  // GPUs: dynamic shared memory that one program can have.
+  int capability = 0;                    // CUDA: 90 for 9.0.
+  int warp_size = 1;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
 
   // What Triton compiles for: "cuda:90", "hip:gfx942", "cpu:x86-64-v4". Throws DeviceError.
   virtual std::string target_name(int device_index) = 0;
+
+  virtual DeviceProperties properties(int device_index) = 0;  // Throws DeviceError.
 
   // Throws DeviceError with a sentence that says why the binary cannot run here.
   virtual std::unique_ptr<LoadedKernel> load(const Artifact& artifact, int device_index) = 0;
