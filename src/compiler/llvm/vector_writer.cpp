@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/llvm/vector_writer.h"
+
+#include <bit>
+#include <cstdio>
+
+#include "base/check.h"
+
+namespace tilewise::compiler {
+namespace {
+
+using Kind = Value::Kind;
+
+// LLVM wants float constants as the bits of the double of the same value.
+std::string float_literal(double value) {
+  char text[24];
+  std::snprintf(text, sizeof(text), "0x%016llX",
+                static_cast<unsigned long long>(std::bit_cast<uint64_t>(value)));
+  return text;
+}
+
+Value binary(const char* float_op, const char* int_op, const Value& a, const Value& b) {
+  TILEWISE_ASSERT(a.kind == b.kind, a.text + " and " + b.text);
+  const char* op = a.is_float() ? float_op : int_op;
+  return a.writer->emit(a.kind, std::string(op) + " " + a.writer->type_of(a.kind) + " " + a.text +
+                                    ", " + b.text);
+}
+
+Value call(const char* intrinsic, std::initializer_list<Value> arguments) {
+  const Value& first = *arguments.begin();
+  VectorWriter& writer = *first.writer;
+  const std::string type = writer.type_of(first.kind);
+  std::string list;
+  for (const Value& argument : arguments) {
+    list += (list.empty() ? "" : ", ") + type + " " + argument.text;
+  }
+  return writer.emit(first.kind, "call " + type + " @llvm." + intrinsic + "." +
+                                     writer.intrinsic_suffix(first.kind) + "(" + list + ")");
+}
+
+Value compare(const char* predicate, const Value& a, const Value& b) {
+  return a.writer->emit(Kind::truth, std::string(a.is_float() ? "fcmp " : "icmp ") + predicate +
+                                         " " + a.writer->type_of(a.kind) + " " + a.text + ", " +
+                                         b.text);
+}
+
+Value convert(const char* op, const Value& a, Kind to) {
+  return a.writer->emit(to, std::string(op) + " " + a.writer->type_of(a.kind) + " " + a.text +
+                                " to " + a.writer->type_of(to));
+}
+
+Value number(const Value& like, double value) { return like.writer->number(like, value); }
+Value integer(const Value& like, int64_t value) { return like.writer->integer(like, value); }
+
+}  // namespace
+
+VectorWriter::VectorWriter(std::string_view name, FloatType type, int lanes, int arguments,
+                           const Target& target)
+    : name_(name),
+      kind_(type == FloatType::f64 ? Kind::f64 : Kind::f32),
+      lanes_(lanes),
+      arguments_(arguments),
+      has_fma_(target.has_fma) {
+  TILEWISE_ASSERT(type == FloatType::f32 || type == FloatType::f64, name_);
+  TILEWISE_ASSERT(lanes >= 1, name_);
+}
+
+Value VectorWriter::argument(int index) { return {this, kind_, "%x" + std::to_string(index)}; }
+
+Value VectorWriter::number(const Value& like, double value) {
+  const bool wide = like.is_wide();
+  const std::string literal = float_literal(wide ? value : static_cast<float>(value));
+  const std::string element = wide ? "double " : "float ";
+  return {this, wide ? Kind::f64 : Kind::f32,
+          lanes_ == 1 ? literal : "splat (" + element + literal + ")"};
+}
+
+Value VectorWriter::integer(const Value& like, int64_t value) {
+  const bool wide = like.is_wide();
+  const std::string literal = std::to_string(wide ? value : static_cast<int32_t>(value));
+  return {this, wide ? Kind::i64 : Kind::i32,
+          lanes_ == 1 ? literal : std::string("splat (") + (wide ? "i64 " : "i32 ") + literal + ")"};
+}
+
+Value VectorWriter::emit(Kind kind, const std::string& instruction) {
+  std::string name = "%v" + std::to_string(next_++);
+  body_ += "  " + name + " = " + instruction + "\n";
+  return {this, kind, std::move(name)};
+}
+
+std::string VectorWriter::type_of(Kind kind) const {
+  constexpr const char* kElements[] = {"float", "double", "i32", "i64", "i1"};
+  const std::string element = kElements[static_cast<int>(kind)];
+  return lanes_ == 1 ? element : "<" + std::to_string(lanes_) + " x " + element + ">";
+}
+
+std::string VectorWriter::intrinsic_suffix(Kind kind) const {
+  constexpr const char* kElements[] = {"f32", "f64", "i32", "i64", "i1"};
+  const std::string element = kElements[static_cast<int>(kind)];
+  return lanes_ == 1 ? element : "v" + std::to_string(lanes_) + element;
+}
+
+std::string VectorWriter::signature(const std::string& name) const {
+  std::string text = type_of(kind_) + " @" + name + "(";
+  for (int i = 0; i < arguments_; ++i) {
+    text += (i > 0 ? ", " : "") + type_of(kind_) + " %x" + std::to_string(i);
+  }
+  return text + ")";
+}
+
+std::string VectorWriter::lane_calls(std::string_view function, std::string& result) {
+  const std::string element = kind_ == Kind::f64 ? "double" : "float";
+  const std::string name = std::string(function) + (kind_ == Kind::f64 ? "" : "f");
+  const std::string vector = type_of(kind_);
+  std::string text;
+  result = lanes_ == 1 ? "" : "poison";
+  for (int lane = 0; lane < lanes_; ++lane) {
+    const std::string at = std::to_string(lane);
+    std::string list;
+    for (int i = 0; i < arguments_; ++i) {
+      std::string scalar = "%x" + std::to_string(i);
+      if (lanes_ > 1) {
+        const std::string extracted = "%e" + std::to_string(i) + "_" + at;
+        text += "  " + extracted + " = extractelement " + vector + " " + scalar + ", i32 " + at +
+                "\n";
+        scalar = extracted;
+      }
+      list += (i > 0 ? ", " : "") + element + " " + scalar;
+    }
+    text += "  %c" + at + " = call " + element + " @" + name + "(" + list + ")\n";
+    if (lanes_ == 1) {
+      result = "%c" + at;
+    } else {
+      text += "  %i" + at + " = insertelement " + vector + " " + result + ", " + element + " %c" +
+              at + ", i32 " + at + "\n";
+      result = "%i" + at;
+    }
+  }
+  return text;
+}
+
+Value VectorWriter::call_libm(std::string_view function) {
+  std::string result;
+  body_ += lane_calls(function, result);
+  return {this, kind_, result};
+}
+
+Value VectorWriter::call_libm_if_any(const Value& condition, std::string_view function) {
+  TILEWISE_ASSERT(companion_.empty(), name_);
+  const std::string cold = name_ + "_cold";
+  const std::string type = type_of(kind_);
+  std::string result;
+  const std::string calls = lane_calls(function, result);
+  companion_ = "define internal " + signature(cold) + " noinline cold nounwind {\n" + calls +
+               "  ret " + type + " " + result + "\n}\n\n";
+  std::string any = condition.text;
+  if (lanes_ > 1) {
+    any = "%any";
+    body_ += "  %any = call i1 @llvm.vector.reduce.or." + intrinsic_suffix(Kind::truth) + "(" +
+             type_of(Kind::truth) + " " + condition.text + ")\n";
+  }
+  std::string list;
+  for (int i = 0; i < arguments_; ++i) {
+    list += (i > 0 ? ", " : "") + type + " %x" + std::to_string(i);
+  }
+  body_ += "  br label %check\ncheck:\n  br i1 " + any + ", label %rare, label %usual\nrare:\n" +
+           "  %cold = call " + type + " @" + cold + "(" + list + ")\n  br label %usual\nusual:\n";
+  return emit(kind_, "phi " + type + " [%cold, %rare], [%x0, %check]");
+}
+
+std::string VectorWriter::finish(const Value& result) {
+  TILEWISE_ASSERT(result.kind == kind_, name_);
+  return companion_ + "define internal " + signature(name_) + " alwaysinline nounwind {\n" +
+         body_ + "  ret " + type_of(kind_) + " " + result.text + "\n}\n\n";
+}
+
+Value operator+(const Value& a, const Value& b) { return binary("fadd", "add", a, b); }
+Value operator-(const Value& a, const Value& b) { return binary("fsub", "sub", a, b); }
+Value operator*(const Value& a, const Value& b) { return binary("fmul", "mul", a, b); }
+Value operator/(const Value& a, const Value& b) { return binary("fdiv", "sdiv", a, b); }
+Value operator+(const Value& a, double b) { return a + number(a, b); }
+Value operator-(const Value& a, double b) { return a - number(a, b); }
+Value operator-(double a, const Value& b) { return number(b, a) - b; }
+Value operator*(const Value& a, double b) { return a * number(a, b); }
+Value operator/(double a, const Value& b) { return number(b, a) / b; }
+Value operator-(const Value& a) {
+  return a.writer->emit(a.kind, "fneg " + a.writer->type_of(a.kind) + " " + a.text);
+}
+
+Value operator&(const Value& a, const Value& b) { return binary("", "and", a, b); }
+Value operator|(const Value& a, const Value& b) { return binary("", "or", a, b); }
+Value operator^(const Value& a, const Value& b) { return binary("", "xor", a, b); }
+Value operator<<(const Value& a, int bits) { return binary("", "shl", a, integer(a, bits)); }
+Value operator>>(const Value& a, int bits) { return binary("", "ashr", a, integer(a, bits)); }
+Value operator&(const Value& a, int64_t b) { return a & integer(a, b); }
+Value operator+(const Value& a, int64_t b) { return a + integer(a, b); }
+Value operator-(const Value& a, int64_t b) { return a - integer(a, b); }
+Value operator-(int64_t a, const Value& b) { return integer(b, a) - b; }
+
+Value fma(const Value& a, const Value& b, const Value& c) {
+  return a.writer->has_fma() ? call("fma", {a, b, c}) : a * b + c;
+}
+Value fma(const Value& a, double b, const Value& c) { return fma(a, number(a, b), c); }
+Value fma(const Value& a, double b, double c) { return fma(a, number(a, b), number(a, c)); }
+Value fma(const Value& a, const Value& b, double c) { return fma(a, b, number(a, c)); }
+Value abs(const Value& a) { return call("fabs", {a}); }
+Value sqrt(const Value& a) { return call("sqrt", {a}); }
+Value trunc(const Value& a) { return call("trunc", {a}); }
+Value copysign(const Value& magnitude, const Value& sign) {
+  return call("copysign", {magnitude, sign});
+}
+
+Value less(const Value& a, double b) { return compare("olt", a, number(a, b)); }
+Value less(const Value& a, const Value& b) { return compare("olt", a, b); }
+Value greater(const Value& a, double b) { return compare("ogt", a, number(a, b)); }
+Value equal(const Value& a, double b) { return compare("oeq", a, number(a, b)); }
+Value not_equal(const Value& a, const Value& b) { return compare("one", a, b); }
+Value is_nan(const Value& a) { return compare("uno", a, a); }
+Value is_set(const Value& value) { return compare("ne", value, integer(value, 0)); }
+
+Value select(const Value& condition, const Value& yes, const Value& no) {
+  const std::string type = yes.writer->type_of(yes.kind);
+  return yes.writer->emit(yes.kind, "select " + yes.writer->type_of(Kind::truth) + " " +
+                                        condition.text + ", " + type + " " + yes.text + ", " +
+                                        type + " " + no.text);
+}
+Value select(const Value& condition, double yes, const Value& no) {
+  return select(condition, number(no, yes), no);
+}
+Value select(const Value& condition, const Value& yes, double no) {
+  return select(condition, yes, number(yes, no));
+}
+
+// As one compare and select, which is the instruction min or max of x86 and keeps NaN.
+Value at_least(const Value& a, double bound) { return select(less(a, bound), bound, a); }
+Value at_most(const Value& a, double bound) { return select(greater(a, bound), bound, a); }
+
+Value bits(const Value& a) { return convert("bitcast", a, a.is_wide() ? Kind::i64 : Kind::i32); }
+Value from_bits(const Value& a) {
+  return convert("bitcast", a, a.is_wide() ? Kind::f64 : Kind::f32);
+}
+Value widen(const Value& a) { return convert("fpext", a, Kind::f64); }
+Value narrow(const Value& a) { return convert("fptrunc", a, Kind::f32); }
+
+Value polynomial(const Value& x, const double* coefficients, int count) {
+  Value sum = number(x, coefficients[count - 1]);
+  for (int i = count - 2; i >= 0; --i) sum = fma(sum, x, coefficients[i]);
+  return sum;
+}
+
+}  // namespace tilewise::compiler
