@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one OpInfo sample in every form, on Tilewise and on stock PyTorch, and compares.
+
+The reference runs outside of Tilewise's scope, where the kernel that PyTorch had before serves;
+inside it "compare with ATen" would compare us with ourselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.testing._internal.opinfo.core import OpInfo, SampleInput
+from torch.utils._pytree import tree_flatten, tree_map
+
+import tilewise
+
+
+def _clone(value: Any) -> Any:
+    """A deep copy that keeps strides and requires_grad, so that both runs start alike."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    with torch.no_grad():
+        copy = value.detach().clone(memory_format=torch.preserve_format)
+    return copy.requires_grad_(value.requires_grad)
+
+
+def _noncontiguous(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor) or value.numel() < 2 or value.layout != torch.strided:
+        return value
+    from torch.testing._internal.common_utils import noncontiguous_like
+
+    return noncontiguous_like(value)
+
+
+def tensors_of(result: Any) -> list[torch.Tensor]:
+    """The tensors in a result, in order."""
+    return [value for value in tree_flatten(result)[0] if isinstance(value, torch.Tensor)]
+
+
+def assert_same(actual: Any, expected: Any, what: str) -> None:
+    """Values within PyTorch's default tolerance of the dtype; same dtype, shape and strides."""
+    actual_tensors, expected_tensors = tensors_of(actual), tensors_of(expected)
+    assert len(actual_tensors) == len(expected_tensors), what
+    for a, e in zip(actual_tensors, expected_tensors, strict=True):
+        torch.testing.assert_close(
+            a, e, equal_nan=True, msg=lambda text: f"{what}: {text}"  # noqa: B023
+        )
+        assert _significant_strides(a) == _significant_strides(e), (
+            f"{what}: strides {a.stride()} instead of {e.stride()} for shape {tuple(e.shape)}"
+        )
+
+
+def _significant_strides(tensor: torch.Tensor) -> list[int]:
+    if tensor.layout != torch.strided or tensor.numel() == 0:
+        return []
+    return [s for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n > 1]
+
+
+def _outcome(run: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return run(), None
+    except Exception as error:  # noqa: BLE001  whatever stock PyTorch raises is the expectation
+        return None, error
+
+
+def compare(run: Callable[[], Any], what: str) -> None:
+    """`run` twice, stock and served: same result, or the same exception with the same text."""
+    expected, stock_error = _outcome(run)
+    with tilewise.use():
+        actual, error = _outcome(run)
+    if stock_error is not None or error is not None:
+        assert type(error) is type(stock_error), f"{what}: {error!r} instead of {stock_error!r}"
+        assert str(error) == str(stock_error), f"{what}: {error} instead of {stock_error}"
+        return
+    assert_same(actual, expected, what)
+
+
+def _call(op: Callable[..., Any], sample: SampleInput, prepare: Callable[[Any], Any]) -> Any:
+    first, args, kwargs = tree_map(prepare, (sample.input, sample.args, sample.kwargs))
+    return op(first, *args, **kwargs)
+
+
+def check_forward(op: OpInfo, sample: SampleInput) -> None:
+    """The functional form, on the sample and on a non-contiguous copy of it."""
+    compare(lambda: _call(op, sample, _clone), f"{op.formatted_name} {sample.summary()}")
+    with torch.no_grad():
+        strided = sample.transform(_noncontiguous)
+    compare(lambda: _call(op, strided, _clone), f"{op.formatted_name} non-contiguous")
+
+
+def check_inplace(op: OpInfo, sample: SampleInput) -> None:
+    """The in-place form, where the operator has one."""
+    inplace = op.inplace_variant
+    if inplace is None or sample.broadcasts_input:
+        return
+
+    def run() -> Any:
+        first, args, kwargs = tree_map(
+            lambda v: _clone(v.detach()) if isinstance(v, torch.Tensor) else v,
+            (sample.input, sample.args, sample.kwargs),
+        )
+        return inplace(first, *args, **kwargs)
+
+    compare(run, f"{op.formatted_name} in-place {sample.summary()}")
+
+
+def check_out(op: OpInfo, sample: SampleInput) -> None:
+    """out=: right size, to be resized, with other strides, and of a wrong dtype."""
+    if not op.supports_out:
+        return
+    with torch.no_grad():
+        expected = op(sample.input, *sample.args, **sample.kwargs)
+    if not isinstance(expected, torch.Tensor) or expected.layout != torch.strided:
+        return
+
+    def run_with(make: Callable[[], torch.Tensor]) -> Callable[[], Any]:
+        def run() -> Any:
+            with torch.no_grad():
+                out = make()
+                result = _call(lambda *a, **k: op(*a, out=out, **k), sample, _clone)
+                assert result is out
+                return out
+
+        return run
+
+    name = op.formatted_name
+    compare(run_with(lambda: torch.full_like(expected, 1)), f"{name} out=")
+    compare(run_with(lambda: expected.new_empty(0)), f"{name} out= resized")
+    if expected.dim() > 1:
+        flipped = tuple(reversed(expected.shape))
+        compare(
+            run_with(lambda: expected.new_full(flipped, 1).permute(*reversed(range(expected.dim())))),
+            f"{name} out= transposed",
+        )
+    other = torch.int32 if expected.dtype != torch.int32 else torch.int16
+    compare(run_with(lambda: torch.zeros_like(expected, dtype=other)), f"{name} out= of another dtype")
+
+
+def check_backward(op: OpInfo, sample: SampleInput) -> None:
+    """Gradients of every input that wants one."""
+
+    def run() -> Any:
+        first, args, kwargs = tree_map(_clone, (sample.input, sample.args, sample.kwargs))
+        result = op(first, *args, **kwargs)
+        outputs = [t for t in tensors_of(result) if t.requires_grad]
+        inputs = [t for t in tensors_of((first, args, kwargs)) if t.requires_grad]
+        if not outputs:
+            return []
+        generator = torch.Generator().manual_seed(0)
+        seeds = [
+            torch.randn(t.shape, generator=generator, dtype=torch.float32).to(t.device, t.dtype)
+            for t in outputs
+        ]
+        grads = torch.autograd.grad(outputs, inputs, seeds, allow_unused=True)
+        return [g for g in grads if g is not None]
+
+    compare(run, f"{op.formatted_name} backward {sample.summary()}")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a registered overload to the OpInfo entries of PyTorch that call it.
+
+PyTorch's operator database names public functions; many registered overloads are what these call
+below autograd (`_softmax`, `native_layer_norm`, backward operators). `REACHED_THROUGH` names the
+public function for those; every other overload is matched by its own name.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch.testing._internal.common_methods_invocations import foreach_other_op_db  # noqa: F401
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import OpInfo
+
+# Overload base name -> names of OpInfo entries whose samples reach it.
+REACHED_THROUGH: dict[str, tuple[str, ...]] = {
+    "_log_softmax": ("log_softmax",),
+    "_log_softmax_backward_data": ("log_softmax",),
+    "_softmax": ("softmax",),
+    "_softmax_backward_data": ("softmax",),
+    "copy_": ("clone", "contiguous", "to"),
+    "embedding": ("nn.functional.embedding",),
+    "embedding_dense_backward": ("nn.functional.embedding",),
+    "fill_": ("fill", "full_like"),
+    "gelu": ("nn.functional.gelu",),
+    "gelu_backward": ("nn.functional.gelu",),
+    "native_layer_norm": ("nn.functional.layer_norm", "native_layer_norm"),
+    "native_layer_norm_backward": ("nn.functional.layer_norm",),
+    "nll_loss_forward": ("nn.functional.nll_loss", "nn.functional.cross_entropy"),
+    "nll_loss_backward": ("nn.functional.nll_loss", "nn.functional.cross_entropy"),
+    "relu": ("nn.functional.relu",),
+    "sigmoid_backward": ("sigmoid",),
+    "silu": ("nn.functional.silu",),
+    "silu_backward": ("nn.functional.silu",),
+    "tanh_backward": ("tanh",),
+    "threshold": ("nn.functional.threshold",),
+    "threshold_backward": ("nn.functional.threshold", "nn.functional.relu"),
+    "zero_": ("zeros_like", "new_zeros"),
+}
+
+# Fixed choice for the everyday run; `make test-full` takes every dtype that an operator supports.
+EVERYDAY_DTYPES = (torch.float32, torch.bfloat16, torch.int64, torch.bool)
+ALL_DTYPES = (
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool),
+)
+
+
+@functools.cache
+def _entries_by_name() -> dict[str, list[OpInfo]]:
+    table: dict[str, list[OpInfo]] = {}
+    for op in op_db:
+        names = {op.name, op.aten_name, op.name.replace("special.", "special_")}
+        for name in names:
+            table.setdefault(name, []).append(op)
+    return table
+
+
+def base_name(overload: str) -> str:
+    """ "add_.Tensor" -> "add_" ; "add.out" -> "add"."""
+    return overload.split(".", 1)[0]
+
+
+def opinfo_names(overload: str) -> tuple[str, ...]:
+    """Names of the OpInfo entries for an overload; empty if there are none."""
+    base = base_name(overload)
+    for name in (base, base.removesuffix("_")):
+        if name in REACHED_THROUGH:
+            return REACHED_THROUGH[name]
+        if name in _entries_by_name():
+            return (name,)
+    return ()
+
+
+def opinfos(names: tuple[str, ...]) -> list[OpInfo]:
+    """The OpInfo entries with these names."""
+    return [op for name in names for op in _entries_by_name().get(name, [])]

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every registered overload against PyTorch's own kernel, on PyTorch's own samples (OpInfo)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import forms
+import operator_samples
+import pytest
+import torch
+from torch.testing._internal.opinfo.core import OpInfo
+
+import tilewise
+
+DEVICE = os.environ.get("TILEWISE_TEST_DEVICE", "cpu")
+FULL = os.environ.get("TILEWISE_TEST_FULL") == "1"
+DTYPES = operator_samples.ALL_DTYPES if FULL else operator_samples.EVERYDAY_DTYPES
+# Samples of one operator and dtype in the everyday run: OpInfo repeats layouts beyond that.
+SAMPLE_LIMIT = None if FULL else 12
+
+# Random operators have tests of their own: the same seed gives other numbers than stock PyTorch's.
+RANDOM = {"native_dropout", "native_dropout_backward"}
+
+OVERLOADS = [name for name in tilewise.registered(DEVICE) if name.split(".")[0] not in RANDOM]
+FOREACH = [name for name in OVERLOADS if name.startswith("_foreach")]
+OPINFO_NAMES = sorted(
+    {n for overload in OVERLOADS for n in operator_samples.opinfo_names(overload)}
+)
+
+
+def _cases() -> list[tuple[OpInfo, torch.dtype]]:
+    return [
+        (op, dtype)
+        for op in operator_samples.opinfos(tuple(OPINFO_NAMES))
+        for dtype in DTYPES
+        if dtype in op.supported_dtypes(DEVICE)
+    ]
+
+
+def _samples(op: OpInfo, dtype: torch.dtype, requires_grad: bool = False) -> list:
+    torch.manual_seed(0)
+    samples = list(op.sample_inputs(DEVICE, dtype, requires_grad=requires_grad))
+    if SAMPLE_LIMIT is not None and len(samples) > SAMPLE_LIMIT:
+        step = len(samples) / SAMPLE_LIMIT
+        samples = [samples[int(i * step)] for i in range(SAMPLE_LIMIT)]
+    return samples
+
+
+def _name(case: object) -> str:
+    return case.formatted_name if isinstance(case, OpInfo) else str(case).removeprefix("torch.")
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.parametrize(("op", "dtype"), _cases(), ids=_name)
+def test_forward_inplace_and_out(op: OpInfo, dtype: torch.dtype) -> None:
+    for sample in _samples(op, dtype):
+        forms.check_forward(op, sample)
+        forms.check_inplace(op, sample)
+    for sample in _samples(op, dtype)[:4]:
+        forms.check_out(op, sample)
+
+
+@pytest.mark.parametrize(("op", "dtype"), _cases(), ids=_name)
+def test_backward(op: OpInfo, dtype: torch.dtype) -> None:
+    if dtype not in op.supported_backward_dtypes(DEVICE) or not op.supports_autograd:
+        pytest.skip("PyTorch has no gradient for this dtype")
+    for sample in _samples(op, dtype, requires_grad=True):
+        forms.check_backward(op, sample)
+
+
+@pytest.mark.parametrize(
+    "op", operator_samples.opinfos(tuple(OPINFO_NAMES)), ids=lambda op: op.formatted_name
+)
+def test_errors_are_pytorchs_own(op: OpInfo) -> None:
+    if op.error_inputs_func is None:
+        pytest.skip("PyTorch lists no error inputs")
+    for error_input in op.error_inputs(DEVICE):
+        sample = error_input.sample_input
+        with tilewise.use(), pytest.raises(error_input.error_type, match=error_input.error_regex):
+            op(sample.input, *sample.args, **sample.kwargs)
+
+
+def test_every_overload_has_samples() -> None:
+    """A registration that no OpInfo sample reaches would go untested."""
+    missing = [
+        name
+        for name in OVERLOADS
+        if not operator_samples.opinfo_names(name) and name not in FOREACH
+    ]
+    assert missing == []
