@@ -63,7 +63,8 @@ CompileRequest make_request(const KernelIdentity& kernel, const ArgumentPack& ar
   line("kernel", kernel.module);
   line("function", kernel.function);
   line("target", target);
-  line("compiler", compiler_identity());
+  const std::string identity = compiler_identity();
+  line("compiler", device == DeviceKind::cpu ? identity : identity.substr(0, identity.find(';')));
   if (device == DeviceKind::cpu) line("cpu_compiler", kCompilerDigest);
   line("source_digest", source_digest(kernel));
   if (device != DeviceKind::cpu) {

@@ -6,7 +6,7 @@
 //   kernel=normalization/softmax
 //   function=softmax_forward
 //   target=cuda:90
-//   compiler=triton=3.6.0
+//   compiler=triton=3.6.0            (and, for CPU targets, ";llvmlite=0.50.0")
 //   cpu_compiler=5b1f...             (CPU targets: digest of our compiler's sources)
 //   source_digest=9c0e...            (the kernel's file and the kernel files that it imports)
 //   num_warps=4                      (GPUs)

@@ -17,7 +17,7 @@ struct Client {
   std::mutex mutex;  // Guards the two members below; never held while a function is called.
   HostLock lock;
   // What pyproject.toml pins. A program without Python finds the artifacts that Python made.
-  std::string identity = "triton=3.6.0";
+  std::string identity = "triton=3.6.0;llvmlite=0.50.0";
 };
 
 Client& client() {

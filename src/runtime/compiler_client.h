@@ -42,8 +42,9 @@ enum class CompileMode : uint8_t {
 // nullptr removes the compiler. Refusals remembered for want of a compiler are forgotten.
 void set_compiler(CompileFunction function);
 void set_host_lock(HostLock lock);
-// Versions of everything outside of libtilewise that shapes a binary ("triton=3.6.0"); part of
-// every request. The default is what this build is made for.
+// Versions of everything outside of libtilewise that shapes a binary
+// ("triton=3.6.0;llvmlite=0.50.0", what follows the semicolon counting for CPU targets only); part
+// of every request. The default is what this build is made for.
 void set_compiler_identity(const std::string& identity);
 std::string compiler_identity();
 

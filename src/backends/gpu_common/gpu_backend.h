@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 
+#include "runtime/argument_pack.h"
+#include "runtime/argument_pack.h"
 #include "runtime/backend.h"
 
 namespace tilewise::backends {

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The request that libtilewise sends on a miss (src/runtime/compile_request.h), parsed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_FORMAT = "1"
+
+
+@dataclass
+class Request:
+    """One compilation: everything that shapes the binary."""
+
+    kernel: str = ""
+    function: str = ""
+    target: str = ""
+    options: dict[str, int | bool] = field(default_factory=dict)
+    parameters: list[str] = field(default_factory=list)
+    source: str = ""  # Empty: the kernel is a file of kernels/.
+
+    @property
+    def name(self) -> str:
+        """As errors and reports spell a kernel."""
+        return f"{self.kernel}:{self.function}"
+
+
+def parse_request(text: str) -> Request:
+    """Reads the lines up to `source=`; what follows is the generated module."""
+    head, _, source = text.partition("\nsource=\n")
+    request = Request(source=source)
+    for line in head.splitlines():
+        key, _, value = line.partition("=")
+        if key == "tilewise_request" and value != _FORMAT:
+            raise ValueError(
+                f"libtilewise writes requests of format {value} and this package reads {_FORMAT}: "
+                "install both from one build"
+            )
+        if key in ("kernel", "function", "target"):
+            setattr(request, key, value)
+        elif key in ("num_warps", "num_stages"):
+            request.options[key] = int(value)
+        elif key == "fp_fusion":
+            request.options["enable_fp_fusion"] = value == "1"
+        elif key == "parameter":
+            request.parameters.append(value)
+    return request
