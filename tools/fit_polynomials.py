@@ -165,7 +165,8 @@ def main() -> None:
     """Prints the header."""
     print("// SPDX-License-Identifier: Apache-2.0")
     print("// Printed by tools/fit_polynomials.py: minimax polynomials, constant term first.")
-    print("#pragma once\n\nnamespace tilewise::compiler {\n")
+    print("// clang-format off: one coefficient per line.\n#pragma once\n")
+    print("namespace tilewise::compiler {\n")
     print("\n".join(table(fit) for fit in fits()))
     print("}  // namespace tilewise::compiler")
 

@@ -6,8 +6,8 @@
 
 extern "C" {
 
-float sample_table[4] = {1.0f, 2.0f, 3.0f, 4.0f};                   // .data
-double sample_zeros[64];                                           // .bss
+float sample_table[4] = {1.0f, 2.0f, 3.0f, 4.0f};                          // .data
+double sample_zeros[64];                                                   // .bss
 const float* const sample_pointers[2] = {sample_table, sample_table + 2};  // .data.rel.ro
 
 int sample_host_add(int a, int b);  // Resolved by the test, at an address of its choice.
@@ -27,13 +27,20 @@ void sample_copy(char* to, const char* from, size_t bytes) { std::memmove(to, fr
 
 int sample_switch(int value) {  // Enough cases for a jump table in .rodata.
   switch (value) {
-    case 0: return sample_host_add(3, 4);
-    case 1: return 11;
-    case 2: return sample_host_add(5, 6);
-    case 3: return 33;
-    case 4: return sample_host_add(7, 8);
-    case 5: return 77;
-    default: return -1;
+    case 0:
+      return sample_host_add(3, 4);
+    case 1:
+      return 11;
+    case 2:
+      return sample_host_add(5, 6);
+    case 3:
+      return 33;
+    case 4:
+      return sample_host_add(7, 8);
+    case 5:
+      return 77;
+    default:
+      return -1;
   }
 }
 

@@ -90,8 +90,8 @@ TEST(ObjectLoader, RefusesAnotherMachine) {
 class GuardedBytes {
  public:
   explicit GuardedBytes(size_t bytes) : pages_((bytes / kPage + 1) * kPage) {
-    base_ = static_cast<std::byte*>(mmap(nullptr, pages_ + kPage, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base_ = static_cast<std::byte*>(
+        mmap(nullptr, pages_ + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mprotect(base_ + pages_, kPage, PROT_NONE);
   }
   ~GuardedBytes() { munmap(base_, pages_ + kPage); }

@@ -52,9 +52,9 @@ void ElfObject::read_symbols(const Elf64_Shdr& section) {
 
 std::span<const std::byte> ElfObject::contents(const Elf64_Shdr& section) const {
   if (section.sh_type == SHT_NOBITS) return {};
-  require(section.sh_offset <= bytes_.size() &&
-              section.sh_size <= bytes_.size() - section.sh_offset,
-          "section outside of the file");
+  require(
+      section.sh_offset <= bytes_.size() && section.sh_size <= bytes_.size() - section.sh_offset,
+      "section outside of the file");
   return bytes_.subspan(section.sh_offset, section.sh_size);
 }
 

@@ -150,7 +150,8 @@ class ImageBuilder {
   uint64_t symbol_address(size_t index) {
     const Elf64_Sym& symbol = object_.symbols()[index];
     if (index == 0) return 0;  // "No symbol": the addend is all there is.
-    if (ELF64_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC || ELF64_ST_TYPE(symbol.st_info) == STT_TLS) {
+    if (ELF64_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC ||
+        ELF64_ST_TYPE(symbol.st_info) == STT_TLS) {
       fail("symbol " + object_.name(symbol) + " of a kind that needs a linker");
     }
     if (symbol.st_shndx == SHN_ABS) return symbol.st_value;
@@ -202,8 +203,8 @@ class ImageBuilder {
     std::byte* place = image_ + section_offset + relocation.r_offset;
     const auto place_address = reinterpret_cast<uint64_t>(place);
     const auto addend = static_cast<uint64_t>(relocation.r_addend);
-    const uint64_t base = kind->target == RelocationTarget::got_slot ? got_slot(index)
-                                                                     : symbol_address(index);
+    const uint64_t base =
+        kind->target == RelocationTarget::got_slot ? got_slot(index) : symbol_address(index);
     if (write_relocation(kind->form, place, place_address, base + addend)) return;
     if (kind->target == RelocationTarget::callable &&
         write_relocation(kind->form, place, place_address, stub(index) + addend)) {

@@ -153,7 +153,7 @@ bool write_relocation(RelocationForm form, std::byte* place, uint64_t place_addr
 }
 
 void write_stub(uint16_t machine, std::byte* place, uint64_t target_address) {
-  constexpr uint8_t kX86[] = {0xff, 0x25, 2, 0, 0, 0, 0x0f, 0x0b};  // jmp *2(%rip); ud2
+  constexpr uint8_t kX86[] = {0xff, 0x25, 2, 0, 0, 0, 0x0f, 0x0b};         // jmp *2(%rip); ud2
   constexpr uint8_t kAarch64[] = {0x50, 0, 0, 0x58, 0, 0x02, 0x1f, 0xd6};  // ldr x16, #8; br x16
   std::memcpy(place, machine == EM_X86_64 ? kX86 : kAarch64, sizeof(kX86));
   std::memcpy(place + sizeof(kX86), &target_address, sizeof(target_address));

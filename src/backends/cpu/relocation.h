@@ -24,12 +24,12 @@ enum class RelocationForm : uint8_t {
   signed_word32,  // Sign-extended by its user.
   relative64,
   relative32,
-  a64_branch26,    // b, bl: 128 MiB.
-  a64_branch19,    // b.cond, cbz, ldr literal: 1 MiB.
-  a64_branch14,    // tbz: 32 KiB.
-  a64_page21,      // adrp: 4 GiB, in pages.
-  a64_add12,       // add: low 12 bits of the address.
-  a64_load12_x1,   // ldrb, ldrh, ...: low 12 bits, in units of the access.
+  a64_branch26,   // b, bl: 128 MiB.
+  a64_branch19,   // b.cond, cbz, ldr literal: 1 MiB.
+  a64_branch14,   // tbz: 32 KiB.
+  a64_page21,     // adrp: 4 GiB, in pages.
+  a64_add12,      // add: low 12 bits of the address.
+  a64_load12_x1,  // ldrb, ldrh, ...: low 12 bits, in units of the access.
   a64_load12_x2,
   a64_load12_x4,
   a64_load12_x8,

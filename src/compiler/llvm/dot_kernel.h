@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The matrix product of one tile, `tl.dot`, as text of an LLVM function. Its tiles lie in scratch
-// memory that fits the L1 and L2 caches, so that nothing is packed here: the caller wrote the tiles.
+// memory that fits the L1 and L2 caches, so that nothing is packed here: the caller wrote the
+// tiles.
 //
 //   std::string name;
 //   module += dot_function({.m = 64, .n = 64, .k = 32}, target, name);

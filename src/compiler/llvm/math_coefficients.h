@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Printed by tools/fit_polynomials.py: minimax polynomials, constant term first.
+// clang-format off: one coefficient per line.
 #pragma once
 
 namespace tilewise::compiler {

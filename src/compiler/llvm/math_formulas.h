@@ -46,9 +46,9 @@ Value through_f64(Formula formula, const Values&... values) {
 
 // What depends on the format.
 struct Format {
-  int fraction_bits;    // Without the leading one.
-  int64_t one_bits;     // The bits of 1.0.
-  double rounder;       // 1.5 * 2^fraction_bits: adding it rounds to an integer.
+  int fraction_bits;  // Without the leading one.
+  int64_t one_bits;   // The bits of 1.0.
+  double rounder;     // 1.5 * 2^fraction_bits: adding it rounds to an integer.
 };
 
 inline Format format_of(const Value& x) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // f32 only, with f64 left to libm, lane by lane: models do not use it.
+//
+// Largest errors in ulp of f32:  asin 2.21, acos 1.22, atan 1.13, atan2 0.51.
 #include <limits>
 #include <numbers>
 
@@ -11,8 +13,8 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-// pi/2 - x. Rounded to f32, pi/2 is too large by 4.4e-8, most of an ulp of a result of 1/2: what was
-// lost goes to x first, where it is exact enough.
+// pi/2 - x. Rounded to f32, pi/2 is too large by 4.4e-8, most of an ulp of a result of 1/2: what
+// was lost goes to x first, where it is exact enough.
 Value half_pi_minus(const Value& x) {
   constexpr double kLost = kPi / 2 - static_cast<double>(static_cast<float>(kPi / 2));
   return kPi / 2 - (x - kLost);

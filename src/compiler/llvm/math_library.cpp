@@ -77,7 +77,8 @@ std::string math_function(MathOp op, FloatType type, int lanes, const Target& ta
 // kernel reads, so that they count as pure.
 std::string math_declarations() {
   std::string text;
-  for (const char* name : {"sin", "cos", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh"}) {
+  for (const char* name :
+       {"sin", "cos", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh"}) {
     text += std::string("declare double @") + name + "(double) nounwind willreturn memory(none)\n";
   }
   for (const char* name : {"sinf", "cosf", "tanf"}) {

@@ -22,13 +22,35 @@ namespace tilewise::compiler {
 
 enum class MathOp : uint8_t {
   // keep-sorted
-  acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, erf, erfc, exp, exp2, expm1, log, log10,
-  log1p, log2, pow, rsqrt, sin, sinh, tan, tanh,
+  acos,
+  acosh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
+  cos,
+  cosh,
+  erf,
+  erfc,
+  exp,
+  exp2,
+  expm1,
+  log,
+  log10,
+  log1p,
+  log2,
+  pow,
+  rsqrt,
+  sin,
+  sinh,
+  tan,
+  tanh,
 };
 
-const char* math_op_name(MathOp op);             // "exp"
+const char* math_op_name(MathOp op);                        // "exp"
 bool math_op_from_name(std::string_view name, MathOp& op);  // false: there is none of that name.
-int math_op_arity(MathOp op);                    // 2 for atan2 and pow, else 1.
+int math_op_arity(MathOp op);                               // 2 for atan2 and pow, else 1.
 
 // The text of `internal alwaysinline TYPE @NAME(TYPE, ...)`, TYPE being llvm_vector_name(type,
 // lanes), together with what it calls, and in `name` its name without the @, for example

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The error function, powers, and the reciprocal square root.
+//
+// Largest errors in ulp:  erf   erfc  pow   rsqrt
+//                   f32   1.08  0.51  0.51  1.45
+//                   f64   1.27  3.26  libm  1.50
 #include <limits>
 
 #include "compiler/llvm/math_coefficients.h"
@@ -83,6 +87,7 @@ Value pow(const Value& base, const Value& exponent) {
   return narrow(select(loses, 1.0, select(is_nan(x) | is_nan(y), x + y, defined)));
 }
 
+// Rounded twice, as PyTorch's on CPUs is, so that results agree to the bit.
 Value rsqrt(const Value& x) { return 1.0 / sqrt(x); }
 
 }  // namespace tilewise::compiler::formulas

@@ -22,8 +22,8 @@ std::string float_literal(double value) {
 Value binary(const char* float_op, const char* int_op, const Value& a, const Value& b) {
   TILEWISE_ASSERT(a.kind == b.kind, a.text + " and " + b.text);
   const char* op = a.is_float() ? float_op : int_op;
-  return a.writer->emit(a.kind, std::string(op) + " " + a.writer->type_of(a.kind) + " " + a.text +
-                                    ", " + b.text);
+  return a.writer->emit(
+      a.kind, std::string(op) + " " + a.writer->type_of(a.kind) + " " + a.text + ", " + b.text);
 }
 
 Value call(const char* intrinsic, std::initializer_list<Value> arguments) {
@@ -78,8 +78,9 @@ Value VectorWriter::number(const Value& like, double value) {
 Value VectorWriter::integer(const Value& like, int64_t value) {
   const bool wide = like.is_wide();
   const std::string literal = std::to_string(wide ? value : static_cast<int32_t>(value));
-  return {this, wide ? Kind::i64 : Kind::i32,
-          lanes_ == 1 ? literal : std::string("splat (") + (wide ? "i64 " : "i32 ") + literal + ")"};
+  return {
+      this, wide ? Kind::i64 : Kind::i32,
+      lanes_ == 1 ? literal : std::string("splat (") + (wide ? "i64 " : "i32 ") + literal + ")"};
 }
 
 Value VectorWriter::emit(Kind kind, const std::string& instruction) {
@@ -121,8 +122,8 @@ std::string VectorWriter::lane_calls(std::string_view function, std::string& res
       std::string scalar = "%x" + std::to_string(i);
       if (lanes_ > 1) {
         const std::string extracted = "%e" + std::to_string(i) + "_" + at;
-        text += "  " + extracted + " = extractelement " + vector + " " + scalar + ", i32 " + at +
-                "\n";
+        text +=
+            "  " + extracted + " = extractelement " + vector + " " + scalar + ", i32 " + at + "\n";
         scalar = extracted;
       }
       list += (i > 0 ? ", " : "") + element + " " + scalar;
@@ -170,8 +171,8 @@ Value VectorWriter::call_libm_if_any(const Value& condition, std::string_view fu
 
 std::string VectorWriter::finish(const Value& result) {
   TILEWISE_ASSERT(result.kind == kind_, name_);
-  return companion_ + "define internal " + signature(name_) + " alwaysinline nounwind {\n" +
-         body_ + "  ret " + type_of(kind_) + " " + result.text + "\n}\n\n";
+  return companion_ + "define internal " + signature(name_) + " alwaysinline nounwind {\n" + body_ +
+         "  ret " + type_of(kind_) + " " + result.text + "\n}\n\n";
 }
 
 Value operator+(const Value& a, const Value& b) { return binary("fadd", "add", a, b); }

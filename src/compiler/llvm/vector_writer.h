@@ -41,8 +41,8 @@ class VectorWriter {
                const Target& target);
 
   Value argument(int index);
-  Value number(const Value& like, double value);     // Rounded to the type of `like`.
-  Value integer(const Value& like, int64_t value);   // As wide as `like`.
+  Value number(const Value& like, double value);    // Rounded to the type of `like`.
+  Value integer(const Value& like, int64_t value);  // As wide as `like`.
   bool has_fma() const { return has_fma_; }
 
   // libm's results for the lanes where `condition` holds, in a cold function of its own that is

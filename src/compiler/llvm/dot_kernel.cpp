@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// c is cut into blocks whose accumulators stay in registers for the whole of k. For each step of k,
+// a block of R rows and V vectors loads V vectors of b and broadcasts R numbers of a, for R * V
+// multiply-adds.
+//
+//   tw_dot_MxNxK_f32               loops over blocks and calls
+//   tw_dot_MxNxK_f32_block_RxCOLS  one block, inlined
+#include "compiler/llvm/dot_kernel.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <set>
+#include <vector>
+
+namespace tilewise::compiler {
+namespace {
+
+// A function so far: text and the next free number for names.
+struct Body {
+  std::string text;
+  int next = 0;
+};
+
+std::string number(int64_t value) { return std::to_string(value); }
+
+std::string element_pointer(Body& body, const std::string& base, const std::string& offset) {
+  const std::string name = "%p" + number(body.next++);
+  body.text +=
+      "  " + name + " = getelementptr inbounds float, ptr " + base + ", i64 " + offset + "\n";
+  return name;
+}
+
+// Runs `write(position)` for the positions begin, begin + step, ... of `count` pieces.
+void write_loop(Body& body, int begin, int step, int count,
+                const std::function<void(const std::string&)>& write) {
+  if (count == 1) return write(number(begin));
+  const std::string id = number(body.next++);
+  body.text += "  br label %before" + id + "\nbefore" + id + ":\n  br label %loop" + id + "\nloop" +
+               id + ":\n  %i" + id + " = phi i64 [" + number(begin) + ", %before" + id +
+               "], [%next" + id + ", %latch" + id + "]\n";
+  write("%i" + id);
+  body.text += "  br label %latch" + id + "\nlatch" + id + ":\n  %next" + id +
+               " = add nuw nsw i64 %i" + id + ", " + number(step) + "\n  %more" + id +
+               " = icmp ult i64 %next" + id + ", " + number(begin + int64_t{step} * count) +
+               "\n  br i1 %more" + id + ", label %loop" + id + ", label %done" + id + "\ndone" +
+               id + ":\n";
+}
+
+// The columns of one block.
+struct Columns {
+  int lanes;
+  int vectors;
+
+  int count() const { return lanes * vectors; }
+};
+
+// Block widths from wide to narrow, each to be used as often as it fits into what is left.
+std::vector<Columns> column_blocks(int n, const Target& target) {
+  const int lanes = target.vector_lanes(size_bytes(FloatType::f32));
+  const int widest = target.vector_registers >= 32 ? 4 : 2;
+  std::vector<Columns> blocks;
+  for (int vectors = widest; vectors >= 1; --vectors) {
+    if (n >= lanes * vectors) blocks.push_back({lanes, vectors});
+    n %= lanes * vectors;
+  }
+  for (int narrow = lanes / 2; narrow >= 1; narrow /= 2) {
+    if (n >= narrow) blocks.push_back({narrow, 1});
+    n %= narrow;
+  }
+  return blocks;
+}
+
+// The most rows that leave registers for the vectors of b and one broadcast. Fewer where they
+// divide m, if more than half: the 16 accumulators of 4 x 4 or 8 x 2 still cover the latency of
+// the multiply-adds (4 cycles, two started in each).
+int rows_of_block(int m, int vectors, const Target& target) {
+  const int most = std::min({m, (target.vector_registers - vectors - 1) / vectors, 16});
+  for (int rows = most; rows > most / 2; --rows) {
+    if (m % rows == 0) return rows;
+  }
+  return most;
+}
+
+class BlockWriter {
+ public:
+  BlockWriter(const DotShape& shape, const Target& target, int rows, const Columns& columns)
+      : shape_(shape),
+        columns_(columns),
+        rows_(rows),
+        unroll_(std::gcd(shape.k, 4)),
+        has_fma_(target.has_fma),
+        vector_(llvm_vector_name(FloatType::f32, columns.lanes)) {}
+
+  std::string write(const std::string& name) {
+    write_start();
+    write_steps();
+    write_end();
+    return "define internal void @" + name +
+           "(ptr noalias %a, ptr noalias %b, ptr noalias %c) alwaysinline nounwind {\nstart:\n" +
+           body_.text + "  ret void\n}\n\n";
+  }
+
+ private:
+  // "%STAGE_ROW_VECTOR", the names of one accumulator.
+  static std::string accumulator(const std::string& stage, int row, int vector) {
+    return "%" + stage + "_" + number(row) + "_" + number(vector);
+  }
+
+  template <class Visit>
+  void for_each_accumulator(Visit visit) const {
+    for (int row = 0; row < rows_; ++row) {
+      for (int vector = 0; vector < columns_.vectors; ++vector) visit(row, vector);
+    }
+  }
+
+  std::string c_pointer(int row, int vector) {
+    return element_pointer(body_, "%c", number(int64_t{row} * shape_.n + vector * columns_.lanes));
+  }
+
+  void write_start() {
+    for_each_accumulator([&](int row, int vector) {
+      const std::string pointer = c_pointer(row, vector);
+      body_.text += "  " + accumulator("start", row, vector) + " = load " + vector_ + ", ptr " +
+                    pointer + ", align 4\n";
+    });
+  }
+
+  void write_steps() {
+    body_.text +=
+        "  br label %step\nstep:\n  %k = phi i64 [0, %start], [%k_next, %step]\n"
+        "  %ak = phi ptr [%a, %start], [%ak_next, %step]\n"
+        "  %bk = phi ptr [%b, %start], [%bk_next, %step]\n";
+    for_each_accumulator([&](int row, int vector) {
+      body_.text += "  " + accumulator("step0", row, vector) + " = phi " + vector_ + " [" +
+                    accumulator("start", row, vector) + ", %start], [" +
+                    accumulator("step" + number(unroll_), row, vector) + ", %step]\n";
+    });
+    for (int step = 0; step < unroll_; ++step) write_step(step);
+    body_.text += "  %ak_next = getelementptr inbounds float, ptr %ak, i64 " + number(unroll_) +
+                  "\n  %bk_next = getelementptr inbounds float, ptr %bk, i64 " +
+                  number(int64_t{unroll_} * shape_.n) + "\n  %k_next = add nuw nsw i64 %k, " +
+                  number(unroll_) + "\n  %more = icmp ult i64 %k_next, " + number(shape_.k) +
+                  "\n  br i1 %more, label %step, label %end\nend:\n";
+  }
+
+  void write_step(int step) {
+    std::vector<std::string> b;
+    for (int vector = 0; vector < columns_.vectors; ++vector) {
+      const std::string pointer =
+          element_pointer(body_, "%bk", number(int64_t{step} * shape_.n + vector * columns_.lanes));
+      b.push_back(emit("load " + vector_ + ", ptr " + pointer + ", align 4"));
+    }
+    for (int row = 0; row < rows_; ++row) {
+      const std::string a =
+          broadcast(element_pointer(body_, "%ak", number(int64_t{row} * shape_.k + step)));
+      for (int vector = 0; vector < columns_.vectors; ++vector) {
+        write_multiply_add(accumulator("step" + number(step + 1), row, vector), a, b[vector],
+                           accumulator("step" + number(step), row, vector));
+      }
+    }
+  }
+
+  void write_multiply_add(const std::string& result, const std::string& a, const std::string& b,
+                          const std::string& sum) {
+    if (!has_fma_) {
+      const std::string product = emit("fmul " + vector_ + " " + a + ", " + b);
+      body_.text += "  " + result + " = fadd " + vector_ + " " + sum + ", " + product + "\n";
+      return;
+    }
+    const std::string suffix = (columns_.lanes > 1 ? "v" + number(columns_.lanes) : "") + "f32";
+    body_.text += "  " + result + " = call " + vector_ + " @llvm.fma." + suffix + "(" + vector_ +
+                  " " + a + ", " + vector_ + " " + b + ", " + vector_ + " " + sum + ")\n";
+  }
+
+  void write_end() {
+    for_each_accumulator([&](int row, int vector) {
+      const std::string pointer = c_pointer(row, vector);
+      body_.text += "  store " + vector_ + " " +
+                    accumulator("step" + number(unroll_), row, vector) + ", ptr " + pointer +
+                    ", align 4\n";
+    });
+  }
+
+  std::string broadcast(const std::string& pointer) {
+    const std::string scalar = emit("load float, ptr " + pointer + ", align 4");
+    if (columns_.lanes == 1) return scalar;
+    const std::string single =
+        emit("insertelement " + vector_ + " poison, float " + scalar + ", i64 0");
+    return emit("shufflevector " + vector_ + " " + single + ", " + vector_ + " poison, <" +
+                number(columns_.lanes) + " x i32> zeroinitializer");
+  }
+
+  std::string emit(const std::string& instruction) {
+    const std::string name = "%v" + number(body_.next++);
+    body_.text += "  " + name + " = " + instruction + "\n";
+    return name;
+  }
+
+  const DotShape shape_;
+  const Columns columns_;
+  const int rows_;
+  const int unroll_;  // Steps of k in one turn of the loop.
+  const bool has_fma_;
+  const std::string vector_;
+  Body body_;
+};
+
+class DotWriter {
+ public:
+  DotWriter(const DotShape& shape, const Target& target, const std::string& name)
+      : shape_(shape), target_(target), name_(name) {}
+
+  // Columns outside and rows inside, so that the k x columns part of b stays in the L1 cache.
+  std::string write() {
+    int column = 0;
+    for (const Columns& columns : column_blocks(shape_.n, target_)) {
+      const int count = (shape_.n - column) / columns.count();
+      write_loop(body_, column, columns.count(), count,
+                 [&](const std::string& position) { write_rows(position, columns); });
+      column += count * columns.count();
+    }
+    return blocks_ + "define internal void @" + name_ +
+           "(ptr noalias %a, ptr noalias %b, ptr noalias %c) nounwind {\n" + body_.text +
+           "  ret void\n}\n\n";
+  }
+
+ private:
+  void write_rows(const std::string& column, const Columns& columns) {
+    const int rows = rows_of_block(shape_.m, columns.vectors, target_);
+    const int rest = shape_.m % rows;
+    write_loop(body_, 0, rows, shape_.m / rows,
+               [&](const std::string& row) { write_call(row, column, rows, columns); });
+    if (rest != 0) write_call(number(shape_.m - rest), column, rest, columns);
+  }
+
+  void write_call(const std::string& row, const std::string& column, int rows,
+                  const Columns& columns) {
+    const std::string block = name_ + "_block_" + number(rows) + "x" + number(columns.count());
+    if (known_blocks_.insert(block).second) {
+      blocks_ += BlockWriter(shape_, target_, rows, columns).write(block);
+    }
+    const std::string a = element_pointer(body_, "%a", product(row, shape_.k));
+    const std::string b = element_pointer(body_, "%b", column);
+    const std::string c =
+        element_pointer(body_, element_pointer(body_, "%c", product(row, shape_.n)), column);
+    body_.text += "  call void @" + block + "(ptr " + a + ", ptr " + b + ", ptr " + c + ")\n";
+  }
+
+  std::string product(const std::string& value, int factor) {
+    const std::string name = "%o" + number(body_.next++);
+    body_.text += "  " + name + " = mul nuw nsw i64 " + value + ", " + number(factor) + "\n";
+    return name;
+  }
+
+  const DotShape shape_;
+  const Target& target_;
+  const std::string name_;
+  Body body_;
+  std::string blocks_;
+  std::set<std::string> known_blocks_;
+};
+
+}  // namespace
+
+std::string dot_function(const DotShape& shape, const Target& target, std::string& name) {
+  name = "tw_dot_" + number(shape.m) + "x" + number(shape.n) + "x" + number(shape.k) + "_f32";
+  return DotWriter(shape, target, name).write();
+}
+
+}  // namespace tilewise::compiler
