@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists of tensors as one work list: how the foreach kernels find their elements.
+
+Note [Tensor table]
+`table` is an int64 array in device memory with one row of COLUMNS entries per tensor:
+
+    0 number of elements    1 number of the tensor's first chunk
+    2 the tensor's scalar, as the bits of an fp64
+    3, 4, ... addresses: the output, then the operands (dense tensors of the same layout)
+
+`chunk_map` is an int32 array: the tensor (row) of each chunk. A chunk is CHUNK consecutive elements
+of one tensor; a tensor of n elements has cdiv(n, CHUNK) chunks, an empty one none. The grid is the
+number of chunks: one launch serves tensors of unequal sizes with an equal load per program. Column
+2 is used by the ScalarList overloads only.
+"""
+
+import triton
+import triton.language as tl
+
+COUNT = tl.constexpr(0)
+FIRST_CHUNK = tl.constexpr(1)
+SCALAR = tl.constexpr(2)
+OUT = tl.constexpr(3)
+
+
+@triton.jit
+def find_chunk(table_ptr, chunk_map_ptr, COLUMNS: tl.constexpr, CHUNK: tl.constexpr):
+    """(row of the table, first element of this program's chunk, number of elements of the tensor).
+    """
+    tensor = tl.load(chunk_map_ptr + tl.program_id(0)).to(tl.int64)
+    row_ptr = table_ptr + tensor * COLUMNS
+    start = (tl.program_id(0) - tl.load(row_ptr + FIRST_CHUNK)) * CHUNK
+    return row_ptr, start, tl.load(row_ptr + COUNT)
+
+
+@triton.jit
+def address(row_ptr, column: tl.constexpr, DTYPE: tl.constexpr, ALIGNED: tl.constexpr):
+    """The pointer in a column. ALIGNED: all addresses of the table are multiples of 16 bytes."""
+    bits = tl.load(row_ptr + column)
+    if ALIGNED:
+        # An address that comes from memory carries no alignment; without it no vector loads on a
+        GPU.
+        bits = tl.multiple_of(bits, 16)
+    return bits.to(tl.pointer_type(DTYPE))
+
+
+@triton.jit
+def listed_scalar(row_ptr, ACC: tl.constexpr):
+    """The tensor's entry of a ScalarList."""
+    return tl.load(row_ptr + SCALAR).to(tl.float64, bitcast=True).to(ACC)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""_foreach_norm: one vector norm per tensor of a list, two launches for the whole list,
+deterministic.
+
+`norm_chunks` writes one partial result per chunk, `norm_tensors` combines the chunks of each tensor
+in a fixed order. ORDER is 1, 2, or 0 for the maximum norm. Table: common/tensor_table.py, Note
+[Tensor table], with one address column, the input. An empty tensor has norm 0.
+"""
+
+import triton
+import triton.language as tl
+
+from common.tensor_table import COUNT, FIRST_CHUNK, OUT, address, find_chunk
+
+
+@triton.jit
+def _maximum(a, b):
+    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+
+
+@triton.jit
+def norm_chunks(
+    table_ptr, chunk_map_ptr, partial_ptr, DTYPE: tl.constexpr, ACC: tl.constexpr,
+    ORDER: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """partial [chunks] of ACC; grid number of chunks."""
+    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 4, CHUNK)
+    x_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
+    accumulator = tl.zeros((BLOCK,), ACC)
+    for start in range(0, CHUNK, BLOCK):
+        index = chunk + start + tl.arange(0, BLOCK)
+        x = tl.load(x_ptr + index, mask=index < count, other=0.0).to(ACC)
+        if ORDER == 2:
+            accumulator += x * x
+        elif ORDER == 1:
+            accumulator += tl.abs(x)
+        else:
+            accumulator = _maximum(accumulator, tl.abs(x))
+    if ORDER == 0:
+        result = tl.reduce(accumulator, 0, _maximum)
+    else:
+        result = tl.sum(accumulator, 0)
+    tl.store(partial_ptr + tl.program_id(0), result)
+
+
+@triton.jit
+def norm_tensors(
+    table_ptr, partial_ptr, out_ptr, ACC: tl.constexpr, ORDER: tl.constexpr,
+    CHUNK: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """out [tensors]; grid number of tensors."""
+    row_ptr = table_ptr + tl.program_id(0).to(tl.int64) * 4
+    first = tl.load(row_ptr + FIRST_CHUNK)
+    chunks = tl.cdiv(tl.load(row_ptr + COUNT), CHUNK).to(tl.int32)
+    lanes = tl.arange(0, BLOCK)
+    accumulator = tl.zeros((BLOCK,), ACC)
+    for start in range(0, chunks, BLOCK):
+        partial = tl.load(
+            partial_ptr + first + start + lanes, mask=start + lanes < chunks, other=0.0
+        )
+        if ORDER == 0:
+            accumulator = _maximum(accumulator, partial)
+        else:
+            accumulator += partial
+    if ORDER == 0:
+        result = tl.reduce(accumulator, 0, _maximum)
+    elif ORDER == 1:
+        result = tl.sum(accumulator, 0)
+    else:
+        result = tl.sqrt(tl.sum(accumulator, 0))
+    tl.store(out_ptr + tl.program_id(0), result.to(out_ptr.dtype.element_ty))

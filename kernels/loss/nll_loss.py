@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Negative log likelihood loss of x [rows, classes] against class indices target [rows], forward
+and
+backward.
+
+Loss of row i: -weight[target[i]] * x[i, target[i]], 0 where target[i] == ignore_index. REDUCTION is
+ATen's: 0 none, 1 mean (sum of losses / sum of weights), 2 sum. A target outside of [0, classes)
+that is not ignore_index gives NaN instead of reading outside of x; on a CPU the operator checks the
+targets before and raises.
+
+- `forward_none`: one loss per row.
+- `forward_partial` + `forward_combine`: sums of losses and weights per chunk of rows in ACC, then
+  over chunks: two small launches, the same order on every run. The partials are [2, chunks]:
+  losses, then weights.
+- `backward`: writes every element of grad_input once (zeros included), so it needs no fill.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _row_losses(
+    x_ptr, target_ptr, weight_ptr, index, mask, classes, ignore_index,
+    stride_x_row, stride_x_class, stride_target,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr,
+):  # fmt: skip
+    """(loss, weight) of the rows `index`, both 0 where masked or ignored."""
+    target = tl.load(target_ptr + index * stride_target, mask=mask, other=0).to(tl.int64)
+    counted = mask & (target != ignore_index)
+    valid = counted & (target >= 0) & (target < classes)
+    x = tl.load(
+        x_ptr + index * stride_x_row + target * stride_x_class, mask=valid, other=float("nan")
+    ).to(ACC)
+    if HAS_WEIGHT:
+        weight = tl.load(weight_ptr + target, mask=valid, other=0.0).to(ACC)
+    else:
+        weight = tl.full(x.shape, 1.0, ACC)
+    return tl.where(counted, -x * weight, 0.0), tl.where(counted, weight, 0.0)
+
+
+@triton.jit
+def forward_none(
+    x_ptr, target_ptr, weight_ptr, out_ptr, rows, classes, ignore_index,
+    stride_x_row, stride_x_class, stride_target, stride_out,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """out [rows]; grid cdiv(rows, BLOCK)."""
+    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    mask = index < rows
+    loss, _ = _row_losses(
+        x_ptr, target_ptr, weight_ptr, index, mask, classes, ignore_index,
+        stride_x_row, stride_x_class, stride_target, ACC, HAS_WEIGHT,
+    )  # fmt: skip
+    tl.store(out_ptr + index * stride_out, loss.to(out_ptr.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def forward_partial(
+    x_ptr, target_ptr, weight_ptr, partial_ptr, rows, classes, rows_per_chunk, ignore_index,
+    stride_x_row, stride_x_class, stride_target,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """partial [2, chunks]; grid chunks."""
+    chunk = tl.program_id(0)
+    first = chunk * rows_per_chunk
+    last = tl.minimum(first + rows_per_chunk, rows)
+    lanes = tl.arange(0, BLOCK)
+    loss_total = tl.zeros((BLOCK,), ACC)
+    weight_total = tl.zeros((BLOCK,), ACC)
+    for start in range(first, last, BLOCK):
+        loss, weight = _row_losses(
+            x_ptr, target_ptr, weight_ptr, (start + lanes).to(tl.int64), start + lanes < last,
+            classes, ignore_index, stride_x_row, stride_x_class, stride_target, ACC, HAS_WEIGHT,
+        )  # fmt: skip
+        loss_total += loss
+        weight_total += weight
+    tl.store(partial_ptr + chunk, tl.sum(loss_total, 0))
+    tl.store(partial_ptr + tl.num_programs(0) + chunk, tl.sum(weight_total, 0))
+
+
+@triton.jit
+def forward_combine(
+    partial_ptr, out_ptr, total_weight_ptr, chunks,
+    ACC: tl.constexpr, REDUCTION: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """partial [2, chunks] -> out [], total_weight []; one program. A mean over no weight is NaN (0
+    /
+    0).
+    """
+    lanes = tl.arange(0, BLOCK)
+    loss_total = tl.zeros((BLOCK,), ACC)
+    weight_total = tl.zeros((BLOCK,), ACC)
+    for start in range(0, chunks, BLOCK):
+        mask = start + lanes < chunks
+        loss_total += tl.load(partial_ptr + start + lanes, mask=mask, other=0.0)
+        weight_total += tl.load(partial_ptr + chunks + start + lanes, mask=mask, other=0.0)
+    loss = tl.sum(loss_total, 0)
+    weight = tl.sum(weight_total, 0)
+    if REDUCTION == 1:
+        loss = loss / weight
+    tl.store(out_ptr, loss.to(out_ptr.dtype.element_ty))
+    tl.store(total_weight_ptr, weight.to(total_weight_ptr.dtype.element_ty))
+
+
+@triton.jit
+def backward(
+    grad_ptr, target_ptr, weight_ptr, total_weight_ptr, grad_input_ptr, rows, classes, ignore_index,
+    stride_grad, stride_target, stride_input_row, stride_input_class,
+    ACC: tl.constexpr, REDUCTION: tl.constexpr, HAS_WEIGHT: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """grad [rows] or [], grad_input [rows, classes].
+
+    Grid: (cdiv(rows, ROWS), cdiv(classes, BLOCK)).
+    """
+    index = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    row_mask = index < rows
+    target = tl.load(target_ptr + index * stride_target, mask=row_mask, other=0).to(tl.int64)
+    counted = row_mask & (target != ignore_index)
+    if REDUCTION == 0:
+        grad = tl.load(grad_ptr + index * stride_grad, mask=row_mask, other=0.0).to(ACC)
+    else:
+        grad = tl.full((ROWS,), 0.0, ACC) + tl.load(grad_ptr).to(ACC)
+    if HAS_WEIGHT:
+        valid = counted & (target >= 0) & (target < classes)
+        grad *= tl.load(weight_ptr + target, mask=valid, other=0.0).to(ACC)
+    if REDUCTION == 1:
+        grad /= tl.load(total_weight_ptr).to(ACC)
+    value = tl.where(counted, -grad, 0.0)
+    columns = tl.program_id(1).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    result = tl.where(columns[None, :] == target[:, None], value[:, None], 0.0)
+    tl.store(
+        grad_input_ptr
+        + (index * stride_input_row)[:, None] + (columns * stride_input_class)[None, :],
+        result.to(grad_input_ptr.dtype.element_ty),
+        mask=row_mask[:, None] & (columns < classes)[None, :],
+    )  # fmt: skip
