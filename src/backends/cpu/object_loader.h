@@ -26,7 +26,7 @@ class ObjectError : public std::runtime_error {
 // The address of an undefined symbol, or nullptr.
 using SymbolResolver = std::function<void*(const std::string& name)>;
 
-// Finds what the process exports, then libm's functions.
+// Finds what compilers call (compiler_runtime.h), what the process exports, and libm's functions.
 void* resolve_process_symbol(const std::string& name);
 
 // Owns the mapping: functions in it may be called while it lives. Code is never writable and
