@@ -73,5 +73,5 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _refuse(reason: str) -> int:
-    print(f"tilewise demo: {reason}", file=sys.stderr)  # noqa: T201
+    print(f"tilewise demo: {reason}", file=sys.stderr)
     return 2

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
-        print("tilewise: stopped", file=sys.stderr)  # noqa: T201
+        print("tilewise: stopped", file=sys.stderr)
         return 130
     return status
 

@@ -25,7 +25,8 @@ _WITHOUT_KERNEL = frozenset(
 
 def overload_name(overload: torch._ops.OpOverload) -> str:
     """The name as `tilewise.registered()` spells it: "add.Tensor", "relu"."""
-    return overload.name().partition("::")[2]
+    name: str = overload.name()
+    return name.partition("::")[2]
 
 
 def is_view_or_allocation(overload: torch._ops.OpOverload) -> bool:
@@ -77,6 +78,7 @@ def count_calls(
 
     An overload in `taken_over` is a kernel even where PyTorch composes it of others.
     """
-    with _Recorder(device, taken_over) as recorder:
+    recorder = _Recorder(device, taken_over)
+    with recorder:
         work()
     return recorder.calls

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything a user or a developer starts. `make demo` and `make test` set up and build first; each
+# step leaves a stamp and runs again only when its inputs have changed.
+#
+#   make setup       .venv with everything that is needed, by tools/setup_environment.py
+#   make build       libtilewise.so in python/tilewise/lib, and the C++ tests, in build/
+#   make demo        the demo; options in DEMO="--query 'open a file'"
+#   make test        C++ tests (ctest) and Python tests (pytest)
+#   make test-full   the same with every sample and dtype
+#   make lint        format, types, spelling, layering, duplicates, clang-tidy on what changed
+#   make lint-full   the same with clang-tidy on every file
+#   make bench       measure on this machine; results in benchmarks/results/
+#   make format      format C++ and Python sources
+#   make doctor      look for problems of this machine
+#   make clean       remove what was built (not .venv)
+#
+# Variables: PYTHON (3.11 or later; one that imports torch lends it), CXX, JOBS, BUILD.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: setup build demo test test-full lint lint-full bench format doctor clean
+
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+BUILD ?= build
+VENV := .venv
+BIN := $(VENV)/bin
+IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+CXX_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp')
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: tools/setup_environment.py pyproject.toml $(wildcard requirements/*.txt)
+	$(PYTHON) tools/setup_environment.py $(VENV)
+	@touch $@
+
+# ninja knows best what has to be built; it is asked every time and answers within a second.
+build: $(BUILD)/build.ninja
+	@$(IN_VENV) cmake --build $(BUILD) -j $(JOBS)
+	@$(IN_VENV) cmake --install $(BUILD) --prefix python > /dev/null
+
+$(BUILD)/build.ninja: $(VENV)/.ready
+	@$(IN_VENV) cmake -S . -B $(BUILD) -G Ninja -DPython3_EXECUTABLE=$(CURDIR)/$(BIN)/python \
+	  $$(command -v ccache > /dev/null && echo -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+	@touch $@
+
+demo: build
+	$(BIN)/python -m tilewise demo $(DEMO)
+
+test: build
+	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST)
+
+test-full: build
+	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	TILEWISE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST)
+
+lint: $(BUILD)/build.ninja
+	@$(IN_VENV) tools/lint.sh $(BUILD) changed
+
+lint-full: $(BUILD)/build.ninja
+	@$(IN_VENV) tools/lint.sh $(BUILD) all
+
+bench: build
+	$(BIN)/python -m tilewise bench $(BENCH)
+
+format: setup
+	@$(BIN)/clang-format -i $(CXX_FILES)
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+doctor: setup
+	$(BIN)/python -m tilewise doctor
+
+clean:
+	rm -rf $(BUILD) python/tilewise/lib
