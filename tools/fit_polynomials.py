@@ -132,6 +132,8 @@ def fits() -> list[Fit]:
             lambda f: f * f + mp.mpf("1e-2")),
         Fit("kLogF64", "(2 atanh(s) - 2 s) / s^3 in z = s^2", atanh_tail, zero, atanh_high, 6,
             lambda z: z + mp.mpf("1e-4")),
+        Fit("kLog2ForF32", "log2(1 + f) / f", near_zero(lambda f: mp.log1p(f) / f / mp.log(2)),
+            log_low, log_high, 12),
         Fit("kSinF32", "(sin(r) - r) / r^3 in z = r^2", sin_tail, zero, angle, 2, angle_weight),
         Fit("kSinF64", "(sin(r) - r) / r^3 in z = r^2", sin_tail, zero, angle, 5,
             angle_weight),

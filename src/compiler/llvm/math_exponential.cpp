@@ -78,6 +78,12 @@ Value exp2(const Value& argument) {
   return scale(fma(r, tail, 1.0), n.low_bits);
 }
 
+Value exp2_for_f32(const Value& x) {
+  const Rounded n = round_product(x, 1.0);
+  const Value r = x - n.number;
+  return fma(r, polynomial(r, kExp2F32), 1.0) * power_of_two(n.low_bits);
+}
+
 // The result is -1 from -18 (f32) and -38 (f64) on.
 Value expm1(const Value& argument) {
   const Value x = argument.is_wide() ? at_least(at_most(argument, 710.0), -38.0)

@@ -11,6 +11,7 @@ namespace tilewise::compiler::formulas {
 Value exp(const Value& x);
 Value exp_of_moderate(const Value& x);  // For |x| < 87 (f32), 708 (f64): where it is normal.
 Value exp2(const Value& x);
+Value exp2_for_f32(const Value& x);  // On f64, for |x| < 1000, with an error of 2^-28.
 Value expm1(const Value& x);
 Value tanh(const Value& x);
 Value sinh(const Value& x);
@@ -18,6 +19,7 @@ Value cosh(const Value& x);
 
 Value log(const Value& x);
 Value log2(const Value& x);
+Value log2_for_f32(const Value& x);  // On f64, for normal x, 0 and inf, with an error of 2^-35.
 Value log10(const Value& x);
 Value log1p(const Value& x);
 Value asinh(const Value& x);

@@ -95,6 +95,12 @@ Value log2(const Value& x) {
   return with_special_cases(x, 0.0, scaled_log1p(reduced.f, log2_e) + reduced.e);
 }
 
+Value log2_for_f32(const Value& x) {
+  const Decomposed parts = decompose(x);
+  const Value f = parts.mantissa - 1.0;
+  return with_special_cases(x, 0.0, fma(f, polynomial(f, kLog2ForF32), parts.e));
+}
+
 Value log10(const Value& x) {
   const SplitConstant log10_e = x.is_wide()
                                     ? SplitConstant{0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57}
