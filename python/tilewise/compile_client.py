@@ -51,7 +51,8 @@ def _triton() -> Any:
     version = _installed("triton", "pytorch-triton", "pytorch-triton-rocm")
     if not version:
         raise RuntimeError(
-            f"kernels are compiled by Triton, which is missing: pip install triton=={TRITON_VERSION}.*"
+            "kernels are compiled by Triton, which is missing: "
+            f"pip install triton=={TRITON_VERSION}.*"
         )
     if not version.startswith(TRITON_VERSION + "."):
         raise RuntimeError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any
@@ -87,7 +86,7 @@ class CPUBackend(BaseBackend):
             raise NotImplementedError("Gluon kernels name GPU hardware and cannot run on a CPU")
         stages["ttir"] = lambda module, metadata: make_ttir(module)
         stages["llir"] = lambda module, metadata: self.make_llir(module, metadata)
-        stages["obj"] = lambda text, metadata: make_object(text, metadata)
+        stages["obj"] = lambda text, metadata: make_object(text, str(self.target.arch))
 
     def make_llir(self, module: Any, metadata: dict[str, Any]) -> str:
         """Triton IR to LLVM IR, by libtilewise."""
@@ -95,7 +94,10 @@ class CPUBackend(BaseBackend):
         ttir = module_text(module)
         name = str(module.get_entry_func_name())
         llvm_ir, described = native.compile_ttir(ttir, str(self.target.arch), name)
-        metadata.update(read_metadata(described, llvm_ir, name))
+        found = json.loads(described)
+        metadata["name"] = found["entry"]
+        # Scratch memory of one thread: Triton hands `shared` to the driver's load_binary.
+        metadata["shared"] = int(found["scratch_bytes"])
         return llvm_ir
 
 
@@ -122,20 +124,6 @@ def make_ttir(module: Any) -> Any:
     return module
 
 
-def read_metadata(described: str, llvm_ir: str, name: str) -> dict[str, Any]:
-    """What a launch and the object stage need, from libtilewise's JSON."""
-    found = json.loads(described) if described else {}
-    triple = re.search(r'^target triple = "([^"]*)"', llvm_ir, re.MULTILINE)
-    return {
-        "name": found.get("entry", name),
-        # Scratch memory of one thread: Triton hands `shared` to the driver's load_binary.
-        "shared": int(found.get("scratch_bytes", 0)),
-        "triple": found.get("triple") or (triple.group(1) if triple else ""),
-        "cpu": found.get("cpu", ""),
-        "features": found.get("features", ""),
-    }
-
-
-def make_object(llvm_ir: str, metadata: dict[str, Any]) -> bytes:
+def make_object(llvm_ir: str, target: str) -> bytes:
     """LLVM IR to machine code."""
-    return object_file.emit(llvm_ir, metadata["triple"], metadata["cpu"], metadata["features"])
+    return object_file.emit(llvm_ir, **native.describe_cpu_target(target))

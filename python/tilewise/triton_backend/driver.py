@@ -43,7 +43,8 @@ def _slot(type_name: str, value: Any) -> int:
         if hasattr(value, "data_ptr"):
             if hasattr(value, "device") and value.device.type != "cpu":
                 raise ValueError(
-                    f"the kernel runs on the CPU and got a tensor on {value.device}: move it to the CPU"
+                    f"the kernel runs on the CPU and got a tensor on {value.device}: "
+                    "move it to the CPU"
                 )
             return int(value.data_ptr())
         return int(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import json
 import os
 from ctypes import POINTER, byref, c_char_p, c_int, c_int32, c_int64, c_uint64, c_void_p
 from pathlib import Path
@@ -52,6 +53,7 @@ def library() -> ctypes.CDLL:
         text_out,
     ]
     lib.tilewise_cpu_target.restype = c_char_p
+    lib.tilewise_describe_cpu_target.argtypes = [c_char_p, text_out, text_out]
     lib.tilewise_kernels_dir.restype = c_char_p
     lib.tilewise_set_host_lock.argtypes = [c_void_p] * 3
     lib.tilewise_set_compiler_identity.argtypes = [c_char_p]
@@ -74,6 +76,15 @@ def take_text(pointer: c_void_p) -> str:
 def cpu_target() -> str:
     """The target that this machine compiles for, e.g. "x86-64-v4+avx512bf16"."""
     return str(library().tilewise_cpu_target().decode())
+
+
+@functools.cache
+def describe_cpu_target(name: str) -> dict[str, str]:
+    """LLVM's names of a CPU target: triple, cpu and features."""
+    described, error = c_void_p(), c_void_p()
+    if library().tilewise_describe_cpu_target(name.encode(), byref(described), byref(error)) != 0:
+        raise NativeError(take_text(error))
+    return dict(json.loads(take_text(described)))
 
 
 def kernels_dir() -> str:

@@ -16,7 +16,8 @@ def _llvm() -> Any:
         import llvmlite.binding as llvm
     except ImportError as error:
         raise RuntimeError(
-            f"CPU kernels are compiled by llvmlite, which is missing: pip install llvmlite=={LLVMLITE_VERSION}.*"
+            "CPU kernels are compiled by llvmlite, which is missing: "
+            f"pip install llvmlite=={LLVMLITE_VERSION}.*"
         ) from error
     if not llvmlite.__version__.startswith(LLVMLITE_VERSION + "."):
         raise RuntimeError(

@@ -5,6 +5,8 @@
 #include "backends/cpu/cpu_kernel.h"
 #include "backends/cpu/cpu_target.h"
 #include "base/c_string.h"
+#include "compiler/target.h"
+#include "runtime/json_writer.h"
 
 using tilewise::backends::CpuKernel;
 
@@ -36,3 +38,20 @@ int tilewise_cpu_launch(const void* kernel, const uint64_t* slots, int slot_coun
 }
 
 const char* tilewise_cpu_target() { return tilewise::backends::cpu_target().c_str(); }
+
+int tilewise_describe_cpu_target(const char* target, char** json, char** error) {
+  try {
+    const tilewise::compiler::Target found = tilewise::compiler::target_from_name(target);
+    tilewise::runtime::JsonWriter writer;
+    writer.begin_object()
+        .field("triple", found.triple)
+        .field("cpu", found.cpu)
+        .field("features", found.features)
+        .end_object();
+    *json = tilewise::to_c_string(writer.text());
+    return 0;
+  } catch (const std::exception& failure) {
+    *error = tilewise::to_c_string(failure.what());
+    return 1;
+  }
+}
