@@ -5,6 +5,7 @@
 //   print_generated describe TARGET                    triple, cpu and features, one per line
 //   print_generated math TARGET TYPE LANES OP...       a module with one caller "run_OP" per OP
 //   print_generated dot TARGET M N K                   a module with one caller "run"
+//   print_generated bf16-dot TARGET M N K              the same
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -56,12 +57,12 @@ void print_math(char** arguments, int count) {
   }
 }
 
-void print_dot(char** arguments) {
+void print_dot(char** arguments, bool bf16) {
   const Target target = target_from_name(arguments[0]);
   std::string name;
-  std::cout << dot_function(
-      {.m = std::stoi(arguments[1]), .n = std::stoi(arguments[2]), .k = std::stoi(arguments[3])},
-      target, name);
+  const DotShape shape = {
+      .m = std::stoi(arguments[1]), .n = std::stoi(arguments[2]), .k = std::stoi(arguments[3])};
+  std::cout << (bf16 ? bf16_dot_function : dot_function)(shape, target, name);
   std::cout << "define void @run(ptr %a, ptr %b, ptr %c) {\n  call void @" << name
             << "(ptr %a, ptr %b, ptr %c)\n  ret void\n}\n";
 }
@@ -78,8 +79,8 @@ int main(int argc, char** argv) {
       std::cout << target.triple << "\n" << target.cpu << "\n" << target.features << "\n";
     } else if (command == "math" && argc > 5) {
       print_math(argv + 2, argc - 2);
-    } else if (command == "dot" && argc == 6) {
-      print_dot(argv + 2);
+    } else if ((command == "dot" || command == "bf16-dot") && argc == 6) {
+      print_dot(argv + 2, command == "bf16-dot");
     } else {
       std::cerr << "see the top of print_generated.cpp\n";
       return 2;

@@ -56,6 +56,23 @@ def test_sums_in_the_order_of_k_with_one_rounding_each() -> None:
     np.testing.assert_array_max_ulp(c, expected, 1 if "v2" not in target else 64)
 
 
+@pytest.mark.skipif("bf16" not in host_target(), reason="no dot products of bf16 pairs here")
+@pytest.mark.parametrize("shape", [(64, 64, 32), (16, 16, 16), (5, 28, 6), (1, 4, 2), (32, 80, 8)])
+def test_bf16_pairs(shape: tuple[int, int, int]) -> None:
+    m, n, k = shape
+    target = host_target()
+    code = CompiledText(generate("bf16-dot", target, str(m), str(n), str(k)), target)
+    (a, _), (b, _), (c, around) = guarded(m, k), guarded(k, n), guarded(m, n)
+    expected = c + a @ b  # Small integers: exact also in bf16.
+    a_bf16 = (a.view(np.uint32) >> 16).astype(np.uint16)
+    b_bf16 = (b.view(np.uint32) >> 16).astype(np.uint16)
+    pairs = np.ascontiguousarray(b_bf16.reshape(k // 2, 2, n).transpose(0, 2, 1))
+    run = code.function("run", *[ctypes.c_void_p] * 3)
+    run(a_bf16.ctypes.data, pairs.ctypes.data, c.ctypes.data)
+    np.testing.assert_array_equal(c, expected)
+    assert (around[:16] == 7).all() and (around[-16:] == 7).all()
+
+
 @pytest.mark.parametrize("target", ["aarch64", "riscv64"])
 def test_foreign_targets_compile(target: str) -> None:
     machine = target_machine(target, jit=False)

@@ -13,6 +13,8 @@
 #include <set>
 #include <vector>
 
+#include "base/check.h"
+
 namespace tilewise::compiler {
 namespace {
 
@@ -82,15 +84,22 @@ int rows_of_block(int m, int vectors, const Target& target) {
   return most;
 }
 
+// What one 32-bit unit of a and b holds. The pairs lie along k, of which there are half as many
+// units then; everything else is the same.
+enum class Unit { f32, bf16_pair };
+
 class BlockWriter {
  public:
-  BlockWriter(const DotShape& shape, const Target& target, int rows, const Columns& columns)
+  BlockWriter(const DotShape& shape, Unit unit, const Target& target, int rows,
+              const Columns& columns)
       : shape_(shape),
+        unit_(unit),
         columns_(columns),
         rows_(rows),
         unroll_(std::gcd(shape.k, 4)),
         has_fma_(target.has_fma),
-        vector_(llvm_vector_name(FloatType::f32, columns.lanes)) {}
+        vector_(llvm_vector_name(FloatType::f32, columns.lanes)),
+        pairs_(llvm_vector_name(FloatType::bf16, 2 * columns.lanes)) {}
 
   std::string write(const std::string& name) {
     write_start();
@@ -149,7 +158,7 @@ class BlockWriter {
     for (int vector = 0; vector < columns_.vectors; ++vector) {
       const std::string pointer =
           element_pointer(body_, "%bk", number(int64_t{step} * shape_.n + vector * columns_.lanes));
-      b.push_back(emit("load " + vector_ + ", ptr " + pointer + ", align 4"));
+      b.push_back(emit("load " + operand() + ", ptr " + pointer + ", align 4"));
     }
     for (int row = 0; row < rows_; ++row) {
       const std::string a =
@@ -161,8 +170,17 @@ class BlockWriter {
     }
   }
 
+  // The type of vectors of a and b as the multiply-add takes them.
+  const std::string& operand() const { return unit_ == Unit::f32 ? vector_ : pairs_; }
+
   void write_multiply_add(const std::string& result, const std::string& a, const std::string& b,
                           const std::string& sum) {
+    if (unit_ == Unit::bf16_pair) {
+      body_.text += "  " + result + " = call " + vector_ + " @llvm.x86.avx512bf16.dpbf16ps." +
+                    number(columns_.lanes * 32) + "(" + vector_ + " " + sum + ", " + pairs_ + " " +
+                    a + ", " + pairs_ + " " + b + ")\n";
+      return;
+    }
     if (!has_fma_) {
       const std::string product = emit("fmul " + vector_ + " " + a + ", " + b);
       body_.text += "  " + result + " = fadd " + vector_ + " " + sum + ", " + product + "\n";
@@ -187,8 +205,9 @@ class BlockWriter {
     if (columns_.lanes == 1) return scalar;
     const std::string single =
         emit("insertelement " + vector_ + " poison, float " + scalar + ", i64 0");
-    return emit("shufflevector " + vector_ + " " + single + ", " + vector_ + " poison, <" +
-                number(columns_.lanes) + " x i32> zeroinitializer");
+    const std::string all = emit("shufflevector " + vector_ + " " + single + ", " + vector_ +
+                                 " poison, <" + number(columns_.lanes) + " x i32> zeroinitializer");
+    return unit_ == Unit::f32 ? all : emit("bitcast " + vector_ + " " + all + " to " + pairs_);
   }
 
   std::string emit(const std::string& instruction) {
@@ -198,18 +217,21 @@ class BlockWriter {
   }
 
   const DotShape shape_;
+  const Unit unit_;
   const Columns columns_;
   const int rows_;
   const int unroll_;  // Steps of k in one turn of the loop.
   const bool has_fma_;
   const std::string vector_;
+  const std::string pairs_;
   Body body_;
 };
 
 class DotWriter {
  public:
-  DotWriter(const DotShape& shape, const Target& target, const std::string& name)
-      : shape_(shape), target_(target), name_(name) {}
+  // `shape` counts units.
+  DotWriter(const DotShape& shape, Unit unit, const Target& target, const std::string& name)
+      : shape_(shape), unit_(unit), target_(target), name_(name) {}
 
   // Columns outside and rows inside, so that the k x columns part of b stays in the L1 cache.
   std::string write() {
@@ -238,7 +260,7 @@ class DotWriter {
                   const Columns& columns) {
     const std::string block = name_ + "_block_" + number(rows) + "x" + number(columns.count());
     if (known_blocks_.insert(block).second) {
-      blocks_ += BlockWriter(shape_, target_, rows, columns).write(block);
+      blocks_ += BlockWriter(shape_, unit_, target_, rows, columns).write(block);
     }
     const std::string a = element_pointer(body_, "%a", product(row, shape_.k));
     const std::string b = element_pointer(body_, "%b", column);
@@ -254,6 +276,7 @@ class DotWriter {
   }
 
   const DotShape shape_;
+  const Unit unit_;
   const Target& target_;
   const std::string name_;
   Body body_;
@@ -265,7 +288,18 @@ class DotWriter {
 
 std::string dot_function(const DotShape& shape, const Target& target, std::string& name) {
   name = "tw_dot_" + number(shape.m) + "x" + number(shape.n) + "x" + number(shape.k) + "_f32";
-  return DotWriter(shape, target, name).write();
+  return DotWriter(shape, Unit::f32, target, name).write();
+}
+
+bool has_bf16_dot_function(const DotShape& shape, const Target& target) {
+  return target.has_bf16_dot && shape.n % 4 == 0 && shape.k % 2 == 0;
+}
+
+std::string bf16_dot_function(const DotShape& shape, const Target& target, std::string& name) {
+  TILEWISE_ASSERT(has_bf16_dot_function(shape, target), target.name);
+  name = "tw_dot_" + number(shape.m) + "x" + number(shape.n) + "x" + number(shape.k) + "_bf16";
+  const DotShape units = {.m = shape.m, .n = shape.n, .k = shape.k / 2};
+  return DotWriter(units, Unit::bf16_pair, target, name).write();
 }
 
 }  // namespace tilewise::compiler
