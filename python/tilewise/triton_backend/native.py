@@ -34,6 +34,16 @@ def library() -> ctypes.CDLL:
         raise NativeError(
             f"cannot load {path} ({error}); build Tilewise with `make setup` or install its wheel"
         ) from error
+    try:
+        _declare(lib)
+    except AttributeError as error:
+        raise NativeError(
+            f"{path} and this package are of different builds ({error}): run `make setup`"
+        ) from error
+    return lib
+
+
+def _declare(lib: ctypes.CDLL) -> None:
     text_out = POINTER(c_void_p)
     lib.tilewise_free.argtypes = [c_void_p]
     lib.tilewise_free.restype = None
@@ -59,9 +69,6 @@ def library() -> ctypes.CDLL:
     lib.tilewise_set_compiler_identity.argtypes = [c_char_p]
     lib.tilewise_artifact_finish.argtypes = [c_void_p, c_char_p, c_char_p, c_int64]
     lib.tilewise_artifact_fail.argtypes = [c_void_p, c_char_p]
-    if hasattr(lib, "tilewise_compile_ttir"):
-        lib.tilewise_compile_ttir.argtypes = [c_char_p] * 3 + [text_out] * 3
-    return lib
 
 
 def take_text(pointer: c_void_p) -> str:
@@ -94,8 +101,10 @@ def kernels_dir() -> str:
 
 def compile_ttir(ttir: str, target: str, kernel: str) -> tuple[str, str]:
     """Triton IR text to LLVM IR text and metadata (JSON)."""
+    compile_function = library().tilewise_compile_ttir
+    compile_function.argtypes = [c_char_p] * 3 + [POINTER(c_void_p)] * 3
     llvm_ir, metadata, error = c_void_p(), c_void_p(), c_void_p()
-    status = library().tilewise_compile_ttir(
+    status = compile_function(
         ttir.encode(),
         target.encode(),
         kernel.encode(),
