@@ -24,22 +24,25 @@ OUT = tl.constexpr(3)
 
 
 @triton.jit
-def find_chunk(table_ptr, chunk_map_ptr, COLUMNS: tl.constexpr, CHUNK: tl.constexpr):
-    """(row of the table, first element of this program's chunk, number of elements of the tensor).
-    """
+def find_chunk(
+    table_ptr, chunk_map_ptr, COLUMNS: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr
+):
+    """(row of the table, first element of this program's chunk, number of elements of the tensor)."""
     tensor = tl.load(chunk_map_ptr + tl.program_id(0)).to(tl.int64)
     row_ptr = table_ptr + tensor * COLUMNS
     start = (tl.program_id(0) - tl.load(row_ptr + FIRST_CHUNK)) * CHUNK
-    return row_ptr, start, tl.load(row_ptr + COUNT)
+    count = tl.load(row_ptr + COUNT)
+    if ALIGNED:
+        count = tl.multiple_of(count, 16)
+    return row_ptr, start, tl.minimum(start + CHUNK, count)
 
 
 @triton.jit
 def address(row_ptr, column: tl.constexpr, DTYPE: tl.constexpr, ALIGNED: tl.constexpr):
-    """The pointer in a column. ALIGNED: all addresses of the table are multiples of 16 bytes."""
+    """The pointer in a column."""
     bits = tl.load(row_ptr + column)
     if ALIGNED:
-        # An address that comes from memory carries no alignment; without it no vector loads on a
-        GPU.
+        # An address from memory carries no alignment, and a GPU then loads element by element.
         bits = tl.multiple_of(bits, 16)
     return bits.to(tl.pointer_type(DTYPE))
 

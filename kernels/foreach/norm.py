@@ -24,12 +24,12 @@ def norm_chunks(
     ORDER: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """partial [chunks] of ACC; grid number of chunks."""
-    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 4, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 4, ALIGNED, CHUNK)
     x_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     accumulator = tl.zeros((BLOCK,), ACC)
-    for start in range(0, CHUNK, BLOCK):
-        index = chunk + start + tl.arange(0, BLOCK)
-        x = tl.load(x_ptr + index, mask=index < count, other=0.0).to(ACC)
+    for start in range(first, last, BLOCK):
+        index = start + tl.arange(0, BLOCK)
+        x = tl.load(x_ptr + index, mask=index < last, other=0.0).to(ACC)
         if ORDER == 2:
             accumulator += x * x
         elif ORDER == 1:

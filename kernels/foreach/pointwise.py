@@ -64,12 +64,12 @@ def unary(
     ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Table columns: out, x; grid number of chunks."""
-    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 5, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 5, ALIGNED, CHUNK)
     out_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     x_ptr = address(row_ptr, OUT + 1, DTYPE, ALIGNED)
-    for start in range(0, CHUNK, BLOCK):
-        index = chunk + start + tl.arange(0, BLOCK)
-        mask = index < count
+    for start in range(first, last, BLOCK):
+        index = start + tl.arange(0, BLOCK)
+        mask = index < last
         if OPERATION == 4:
             result = tl.zeros((BLOCK,), ACC)
         else:
@@ -94,13 +94,13 @@ def binary_scalar(
     ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Table columns: out, x; grid number of chunks."""
-    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 5, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 5, ALIGNED, CHUNK)
     out_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     x_ptr = address(row_ptr, OUT + 1, DTYPE, ALIGNED)
     operand = _scalar_operand(row_ptr, scalar, scalar_ptr, SCALAR_FROM, ACC)
-    for start in range(0, CHUNK, BLOCK):
-        index = chunk + start + tl.arange(0, BLOCK)
-        mask = index < count
+    for start in range(first, last, BLOCK):
+        index = start + tl.arange(0, BLOCK)
+        mask = index < last
         x = tl.load(x_ptr + index, mask=mask).to(ACC)
         y = tl.full((BLOCK,), 0.0, ACC) + operand
         result = _binary(x, y, tl.cast(alpha, ACC), OPERATION)
@@ -113,13 +113,13 @@ def binary_list(
     OPERATION: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Table columns: out, x, y; grid number of chunks."""
-    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 6, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 6, ALIGNED, CHUNK)
     out_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     x_ptr = address(row_ptr, OUT + 1, DTYPE, ALIGNED)
     y_ptr = address(row_ptr, OUT + 2, DTYPE, ALIGNED)
-    for start in range(0, CHUNK, BLOCK):
-        index = chunk + start + tl.arange(0, BLOCK)
-        mask = index < count
+    for start in range(first, last, BLOCK):
+        index = start + tl.arange(0, BLOCK)
+        mask = index < last
         x = tl.load(x_ptr + index, mask=mask).to(ACC)
         y = tl.load(y_ptr + index, mask=mask).to(ACC)
         result = _binary(x, y, tl.cast(alpha, ACC), OPERATION)
@@ -133,15 +133,15 @@ def ternary(
     ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Table columns: out, x, y, z; grid number of chunks."""
-    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 7, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 7, ALIGNED, CHUNK)
     out_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     x_ptr = address(row_ptr, OUT + 1, DTYPE, ALIGNED)
     y_ptr = address(row_ptr, OUT + 2, DTYPE, ALIGNED)
     z_ptr = address(row_ptr, OUT + 3, DTYPE, ALIGNED)
     operand = _scalar_operand(row_ptr, scalar, scalar_ptr, SCALAR_FROM, ACC)
-    for start in range(0, CHUNK, BLOCK):
-        index = chunk + start + tl.arange(0, BLOCK)
-        mask = index < count
+    for start in range(first, last, BLOCK):
+        index = start + tl.arange(0, BLOCK)
+        mask = index < last
         x = tl.load(x_ptr + index, mask=mask).to(ACC)
         y = tl.load(y_ptr + index, mask=mask).to(ACC)
         z = tl.load(z_ptr + index, mask=mask).to(ACC)
@@ -162,15 +162,15 @@ def lerp(
 
     Grid: number of chunks. Exact at both ends of the weight, as ATen.
     """
-    row_ptr, chunk, count = find_chunk(table_ptr, chunk_map_ptr, 6, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 6, ALIGNED, CHUNK)
     out_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     x_ptr = address(row_ptr, OUT + 1, DTYPE, ALIGNED)
     y_ptr = address(row_ptr, OUT + 2, DTYPE, ALIGNED)
     weight = _scalar_operand(row_ptr, scalar, scalar_ptr, SCALAR_FROM, ACC)
     from_start = tl.abs(weight) < 0.5
-    for start in range(0, CHUNK, BLOCK):
-        index = chunk + start + tl.arange(0, BLOCK)
-        mask = index < count
+    for start in range(first, last, BLOCK):
+        index = start + tl.arange(0, BLOCK)
+        mask = index < last
         x = tl.load(x_ptr + index, mask=mask).to(ACC)
         y = tl.load(y_ptr + index, mask=mask).to(ACC)
         result = tl.where(from_start, x + weight * (y - x), y - (y - x) * (1.0 - weight))
