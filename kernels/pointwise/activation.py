@@ -29,7 +29,8 @@ def threshold(x, limit, value):
 
 
 @triton.jit
-def threshold_backward(grad_output, x, limit):
+def threshold_backward(x, grad_output, limit):
+    """ATen's iterator holds the input before the gradient here."""
     return tl.where(x <= limit, tl.zeros_like(grad_output), grad_output)
 
 

@@ -154,6 +154,7 @@ class SourceWriter {
   void write_store(int output) {
     const std::string shape = variant_.is_flat() ? "(BLOCK,)" : "(BLOCK_Y, BLOCK_X)";
     const std::string value = "y" + number(output);
+    if (variant_.is_logical) line(value + " = " + value + " != 0");
     std::string target = address(output);
     const size_t comma = target.rfind(", mask");
     target.resize(comma);

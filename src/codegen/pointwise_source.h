@@ -47,6 +47,7 @@ struct PointwiseVariant {
   uint8_t scalars = 0;   // parameters that come as numbers, after the tensors
   uint8_t rank = 1;      // of the coalesced iteration space, at least 1
   DType compute = DType::fp32;  // inputs are converted to it, results from it to their own
+  bool is_logical = false;      // results are "not zero" before they take their own type
   std::array<Operand, kMaxOperands> operands{};  // outputs first
 
   int operand_count() const { return outputs + inputs; }

@@ -82,13 +82,22 @@ TILEWISE_EXPORT void tilewise_pop_scope() { pop_scope(); }
 // 1 if a scope is in force on the calling thread.
 TILEWISE_EXPORT int tilewise_is_active() { return current_scope() != nullptr ? 1 : 0; }
 
+// A reason may quote a compiler; in a table it is one line, cut where nobody reads on.
+static std::string one_line(std::string reason) {
+  constexpr size_t kLongest = 200;
+  if (reason.size() > kLongest) reason.resize(kLongest);
+  for (char& c : reason)
+    if (c == '\n' || c == '\t') c = ' ';
+  return reason;
+}
+
 // Lines: name, backend, served, then reason and count of each fallback.
 TILEWISE_EXPORT char* tilewise_operator_counters() {
   std::ostringstream out;
   for (const OverloadEntry* entry : entries()) {
     out << entry->name << '\t' << backend_name(entry->backend) << '\t'
         << entry->served.load(std::memory_order_relaxed);
-    for (const auto& [reason, count] : entry->fallbacks()) out << '\t' << reason << '\t' << count;
+    for (const auto& [reason, count] : entry->fallbacks()) out << '\t' << one_line(reason) << '\t' << count;
     out << '\n';
   }
   return copy_text(out.str());

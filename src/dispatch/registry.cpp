@@ -61,15 +61,21 @@ const std::multimap<std::string, c10::OperatorName>& overloads_by_base() {
 }
 
 // Handles are kept for the life of the process: entries point at them.
-const c10::OperatorHandle& keep(c10::OperatorHandle handle) {
+const c10::OperatorHandle* keep(const c10::OperatorHandle& handle) {
   static std::deque<c10::OperatorHandle> handles;
-  return handles.emplace_back(std::move(handle));
+  return &handles.emplace_back(handle);
+}
+
+// Autograd differentiates through the decomposition of such an operator; a kernel of ours below
+// autograd would leave gradients at None. Some (silu_backward) have a decomposition and a formula.
+bool is_decomposed_by_autograd(const c10::OperatorHandle& handle) {
+  return handle.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd) &&
+         !handle.hasKernelForDispatchKey(c10::DispatchKey::Autograd);
 }
 
 void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
                const FormBinding& binding, Form form) {
-  TORCH_CHECK(!handle.hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd),
-              "tilewise: aten::", overload_name(handle.operator_name()),
+  TORCH_CHECK(!is_decomposed_by_autograd(handle), "tilewise: aten::", overload_name(handle.operator_name()),
               " has no derivative formula of its own (CompositeImplicitAutograd) and must not be taken over");
   static int next_id = 0;
   const int id = next_id++;
@@ -97,7 +103,7 @@ void install_registration(torch::Library* libraries[kBackends], const Registrati
   const std::string overload = dot == std::string::npos ? "" : full.substr(dot + 1);
   auto found = c10::Dispatcher::singleton().findSchema({"aten::" + base, overload});
   TORCH_CHECK(found.has_value(), "tilewise: this PyTorch has no operator aten::", full);
-  const auto& declared = keep(*found);
+  const c10::OperatorHandle& declared = *keep(*found);
   const Form form = form_of(declared.schema());
   const FormBinding& binding = registration.forms[static_cast<int>(form)];
   TORCH_CHECK(binding.make_function != nullptr, "tilewise: aten::", full,
@@ -115,8 +121,8 @@ void install_registration(torch::Library* libraries[kBackends], const Registrati
       if (!candidate || form_of(candidate->schema()) != other) continue;
       if (!is_same_operator(declared.schema(), candidate->schema())) continue;
       // A form that PyTorch itself decomposes reaches the functional or out= form, which is ours.
-      if (candidate->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd)) continue;
-      take_over(libraries, keep(*candidate), other_binding, other);
+      if (is_decomposed_by_autograd(*candidate)) continue;
+      take_over(libraries, *keep(*candidate), other_binding, other);
       break;
     }
   }

@@ -83,9 +83,7 @@ def test_errors_are_pytorchs_own(op: OpInfo) -> None:
     if op.error_inputs_func is None:
         pytest.skip("PyTorch lists no error inputs")
     for error_input in op.error_inputs(DEVICE):
-        sample = error_input.sample_input
-        with tilewise.use(), pytest.raises(error_input.error_type, match=error_input.error_regex):
-            op(sample.input, *sample.args, **sample.kwargs)
+        forms.check_error(op, error_input.sample_input)
 
 
 def test_every_overload_has_samples() -> None:

@@ -99,7 +99,13 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
     else
       pack.integer(value);
   };
-  for (int d = 0; d < variant.rank; ++d) add(iter.shape()[static_cast<size_t>(d)]);
+  for (int d = 0; d < variant.rank; ++d) {
+    const int64_t size = iter.shape()[static_cast<size_t>(d)];
+    if (d == 0 && specialize_strides && !wide && size != 1)
+      pack.stride(size);  // divisibility makes the column mask uniform over wide accesses
+    else
+      add(size);
+  }
   for (int i = 0; i < iter.ntensors(); ++i) {
     const InnerStride inner = variant.operands[static_cast<size_t>(i)].inner;
     if (inner == InnerStride::value) continue;
@@ -148,7 +154,8 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   if ((dtypes_ & class_of(compute)) == 0)
     throw dispatch::Refusal{"no kernel for this dtype"};
   const DType type = compute_type(compute, bool_compute_);
-  const PointwiseVariant variant = describe(iter, type, arguments.count());
+  PointwiseVariant variant = describe(iter, type, arguments.count());
+  variant.is_logical = compute == at::kBool && bool_compute_ == BoolCompute::integer;
   runtime::ArgumentPack pack;
   add_operands(pack, iter, variant);
   for (int i = 0; i < arguments.count(); ++i) add_number(pack, arguments.scalar(i), type);
@@ -156,7 +163,11 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   const c10::Device device = iter.device(0);
   const PointwiseTile tile = choose_tile(iter, variant);
   if (variant.is_flat()) {
-    pack.integer(iter.numel());
+    // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are wide.
+    if (device.is_cpu())
+      pack.integer(iter.numel());
+    else
+      pack.stride(iter.numel());
     pack.constant(tile.block_x);
   } else {
     add_geometry(pack, iter, variant, !iter.can_use_32bit_indexing(), !device.is_cpu());

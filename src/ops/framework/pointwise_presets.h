@@ -8,6 +8,8 @@
 #include <ATen/TensorIterator.h>
 #include <c10/core/Scalar.h>
 
+#include "dispatch/refusal.h"
+
 namespace tilewise::ops {
 
 // One input, result of the same type: abs, relu.
@@ -35,6 +37,8 @@ struct WherePreset : at::TensorIteratorBase {
   static constexpr bool kComputeInOutputType = true;
   void meta(const at::Tensor& condition, const at::Tensor& self, const at::Tensor& other) {
     const at::ScalarType result = at::result_type(self, other);
+    if (maybe_get_output().defined() && maybe_get_output().scalar_type() != result)
+      throw dispatch::Refusal{"out= has another dtype or device than the result"};
     build(at::TensorIteratorConfig()
               .check_all_same_dtype(false)
               .add_output(maybe_get_output())

@@ -14,8 +14,34 @@
 namespace tilewise::ops {
 namespace {
 
-TILEWISE_POINTWISE("gelu", at::meta::structured_gelu, "activation:gelu", kFloating);
-TILEWISE_POINTWISE("gelu_backward", at::meta::structured_gelu_backward, "activation:gelu_backward", kFloating);
+// ATen's kernel, not its meta function, knows which approximations there are.
+const char* refuse_gelu(c10::string_view approximate) {
+  return approximate == "none" || approximate == "tanh" ? nullptr : "unknown approximation";
+}
+
+struct Gelu : PointwiseOp<Gelu, at::meta::structured_gelu> {
+  static const char* refuse(const Tensor&, c10::string_view approximate, const auto&...) {
+    return refuse_gelu(approximate);
+  }
+  static PointwiseFunction& function() {
+    static PointwiseFunction instance("activation:gelu", kFloating);
+    return instance;
+  }
+};
+TILEWISE_STRUCTURED(Gelu, "gelu");
+
+struct GeluBackward : PointwiseOp<GeluBackward, at::meta::structured_gelu_backward> {
+  static const char* refuse(const Tensor&, const Tensor&, c10::string_view approximate,
+                            const auto&...) {
+    return refuse_gelu(approximate);
+  }
+  static PointwiseFunction& function() {
+    static PointwiseFunction instance("activation:gelu_backward", kFloating);
+    return instance;
+  }
+};
+TILEWISE_STRUCTURED(GeluBackward, "gelu_backward");
+
 TILEWISE_POINTWISE("relu", UnaryPreset, "activation:relu", kNumeric);
 TILEWISE_POINTWISE("sigmoid", at::meta::structured_sigmoid, "activation:sigmoid", kFloating);
 TILEWISE_POINTWISE("sigmoid_backward", at::meta::structured_sigmoid_backward, "activation:sigmoid_backward", kFloating);

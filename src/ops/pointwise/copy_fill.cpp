@@ -33,6 +33,7 @@ Tensor& fill(Tensor& self, const at::Scalar& value) {
   static PointwiseFunction constant("arithmetic:constant");
   auto iter = at::TensorIteratorConfig()
                   .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
+                  .check_all_same_dtype(false)
                   .add_output(self)
                   .resize_outputs(false)
                   .build();
