@@ -132,8 +132,12 @@ def _source(request: Request) -> Any:
     return ASTSource(function, signature, constants, attributes)
 
 
-def _compile(request: Request) -> tuple[bytes, dict[str, Any]]:
-    """Runs Triton's stages in memory; its own cache folder is not used."""
+def _run_stages(request: Request) -> tuple[dict[str, Any], dict[str, Any], dict[str, float]]:
+    """Runs Triton's stages in memory; its own cache folder is not used.
+
+    Returns what each stage made as text (the last one bytes), the metadata, and the seconds of
+    each phase. Texts are taken at once, since a stage may change the module before it in place.
+    """
     begin = time.perf_counter()
     backend = _backend(request.target)
     from triton._C.libtriton import ir
@@ -154,16 +158,24 @@ def _compile(request: Request) -> tuple[bytes, dict[str, Any]]:
         backend.get_module_map(),
         context,
     )
-    binary, kind = _KINDS[request.target.partition(":")[0]]
-    times = {"frontend": 0.0, "lowering": 0.0, "assemble": 0.0}
+    binary = _KINDS[request.target.partition(":")[0]][0]
+    seconds = {"frontend": 0.0, "lowering": 0.0, "assemble": 0.0}
+    made: dict[str, Any] = {}
     for name, stage in stages.items():
         module = stage(module, metadata)
         phase = {"ttir": "frontend", binary: "assemble"}.get(name, "lowering")
         now = time.perf_counter()
-        times[phase] += now - begin
-        begin = now
+        seconds[phase] += now - begin
+        made[name] = module if isinstance(module, (str, bytes)) else str(module)
+        begin = time.perf_counter()
+    return made, metadata, seconds
+
+
+def _compile(request: Request) -> tuple[bytes, dict[str, Any]]:
+    made, metadata, seconds = _run_stages(request)
+    binary, kind = _KINDS[request.target.partition(":")[0]]
     cpu = kind == "elf"
-    return module, {
+    return made[binary], {
         "kind": kind,
         "entry": metadata["name"],
         "num_warps": 0 if cpu else metadata["num_warps"],
@@ -171,8 +183,14 @@ def _compile(request: Request) -> tuple[bytes, dict[str, Any]]:
         "scratch_bytes": metadata["shared"] if cpu else 0,
         "global_scratch_bytes": metadata.get("global_scratch_size") or 0,
         "profile_scratch_bytes": metadata.get("profile_scratch_size") or 0,
-        **{f"{phase}_seconds": f"{seconds:.6f}" for phase, seconds in times.items()},
+        **{f"{phase}_seconds": f"{spent:.6f}" for phase, spent in seconds.items()},
     }
+
+
+def stages_of(text: str) -> dict[str, str | bytes]:
+    """Every stage of a request, by Triton's names: "ttir", "llir", "ptx", ..., the binary last."""
+    with _one_at_a_time:
+        return _run_stages(parse_request(text))[0]
 
 
 def compile_text(text: str) -> tuple[bytes, dict[str, Any]]:

@@ -69,6 +69,14 @@ def test_gpu_binaries_are_made_without_a_gpu(target: str, kind: str) -> None:
     assert all(float(metadata[f"{phase}_seconds"]) > 0 for phase in ("frontend", "lowering"))
 
 
+def test_stages_are_texts_and_the_last_is_the_binary() -> None:
+    stages = compile_client.stages_of(request("cuda:90"))
+    assert list(stages) == ["ttir", "ttgir", "llir", "ptx", "cubin"]
+    assert "tt.load" in stages["ttir"]
+    assert "#blocked" not in stages["ttir"]
+    assert ".visible .entry add" in stages["ptx"]
+
+
 def test_traits_shape_the_code() -> None:
     aligned, _ = compile_client.compile_text(
         request("cuda:90", ("*bf16 aligned",) * 3 + ("i32 divisible", "constexpr int 1024"))
