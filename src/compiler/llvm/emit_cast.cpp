@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conversions of lanes.
+#include "compiler/llvm/lane_ops.h"
+
+namespace tilewise::compiler {
+std::string LaneOps::convert_float(const std::string& value, ScalarKind from, ScalarKind to,
+                                   int lanes) {
+  if (from == to) return value;
+  const std::string bits = llvm_type(ScalarKind::i32, lanes);
+  const std::string shorts = llvm_type(ScalarKind::i16, lanes);
+  const std::string floats = llvm_type(ScalarKind::f32, lanes);
+  const std::string sixteen = integer_constant(16, ScalarKind::i32, lanes);
+  if (from == ScalarKind::bf16) {  // The upper half of an f32.
+    const std::string wide = b_.assign("zext " + shorts + " " + value + " to " + bits);
+    const std::string upper = b_.assign("shl " + bits + " " + wide + ", " + sixteen);
+    return convert_float(b_.assign("bitcast " + bits + " " + upper + " to " + floats),
+                         ScalarKind::f32, to, lanes);
+  }
+  if (to == ScalarKind::bf16) {
+    // Round to nearest even on the bits: add half of the last kept place, less one if that is even.
+    // Overflow carries into the exponent and gives infinity. AVX512-BF16's own conversion flushes
+    // denormals and is not used.
+    const std::string x = convert_float(value, from, ScalarKind::f32, lanes);
+    const std::string raw = b_.assign("bitcast " + floats + " " + x + " to " + bits);
+    const std::string upper = b_.assign("lshr " + bits + " " + raw + ", " + sixteen);
+    const std::string odd =
+        b_.assign("and " + bits + " " + upper + ", " + integer_constant(1, ScalarKind::i32, lanes));
+    const std::string bias = b_.assign("add " + bits + " " + odd + ", " +
+                                       integer_constant(0x7FFF, ScalarKind::i32, lanes));
+    const std::string rounded = b_.assign("add " + bits + " " + raw + ", " + bias);
+    const std::string kept = b_.assign("lshr " + bits + " " + rounded + ", " + sixteen);
+    const std::string is_nan = b_.assign("fcmp uno " + floats + " " + x + ", " + x);
+    const std::string result = select(is_nan, integer_constant(0x7FC0, ScalarKind::i32, lanes),
+                                      kept, ScalarKind::i32, lanes);
+    return b_.assign("trunc " + bits + " " + result + " to " + shorts);
+  }
+  const bool widens = bit_width(to) > bit_width(from);
+  return b_.assign(std::string(widens ? "fpext " : "fptrunc ") + llvm_type(from, lanes) + " " +
+                   value + " to " + llvm_type(to, lanes));
+}
+
+std::string LaneOps::bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes) {
+  const std::string source = llvm_type(from, lanes);
+  const std::string target = llvm_type(to, lanes);
+  if (source == target) return value;
+  return b_.assign("bitcast " + source + " " + value + " to " + target);
+}
+
+// LLVM leaves values out of range undefined. Narrow integers go through i32 and wrap as PyTorch's
+// CPU kernels do; freeze keeps what is still out of range an ordinary number.
+std::string LaneOps::float_to_integer(const std::string& value, ScalarKind from, ScalarKind to,
+                                      bool is_signed, int lanes) {
+  std::string x = value;
+  if (from == ScalarKind::bf16 || from == ScalarKind::f16) {
+    x = convert_float(value, from, ScalarKind::f32, lanes);
+    from = ScalarKind::f32;
+  }
+  const int width = bit_width(to);
+  ScalarKind wide = width < 32 ? ScalarKind::i32 : to;
+  if (!is_signed && width == 32) wide = ScalarKind::i64;
+  const bool plain_unsigned = !is_signed && width == 64;
+  const std::string whole =
+      b_.assign(std::string(plain_unsigned ? "fptoui " : "fptosi ") + llvm_type(from, lanes) + " " +
+                x + " to " + llvm_type(wide, lanes));
+  const std::string frozen = b_.assign("freeze " + llvm_type(wide, lanes) + " " + whole);
+  if (wide == to) return frozen;
+  return b_.assign("trunc " + llvm_type(wide, lanes) + " " + frozen + " to " +
+                   llvm_type(to, lanes));
+}
+
+bool LaneOps::emit_cast(const Operation& op, const Operands& x, int lanes, std::string& result) {
+  if (op.operand_count() != 1 || op.results.size() != 1) return false;
+  const ScalarKind from = op.operand(0)->type.kind;
+  const ScalarKind to = op.result()->type.kind;
+  const std::string source = llvm_type(from, lanes);
+  const std::string target = llvm_type(to, lanes);
+  auto convert = [&](const char* instruction) {
+    result =
+        source == target
+            ? x[0]
+            : b_.assign(std::string(instruction) + " " + source + " " + x[0] + " to " + target);
+    return true;
+  };
+  if (op.is("arith.extsi")) return convert("sext");
+  if (op.is("arith.extui")) return convert("zext");
+  if (op.is("arith.trunci")) return convert("trunc");
+  if (op.is("arith.index_cast")) return convert(bit_width(to) < bit_width(from) ? "trunc" : "sext");
+  if (op.is("tt.int_to_ptr")) return convert("inttoptr");
+  if (op.is("tt.ptr_to_int")) return convert("ptrtoint");
+  if (op.is("arith.bitcast") || op.is("tt.bitcast")) {
+    result = bitcast(x[0], from, to, lanes);
+    return true;
+  }
+  if (op.is("arith.extf") || op.is("arith.truncf") || op.is("tt.fp_to_fp")) {
+    if (bit_width(from) == 8 || bit_width(to) == 8) {
+      throw CompileError(op.location, "8-bit floats are not supported on the CPU");
+    }
+    if (op.word("rounding", "rtne") != "rtne" && op.word("rounding") != "1") {
+      throw CompileError(op.location, "only rounding to nearest even is supported");
+    }
+    result = convert_float(x[0], from, to, lanes);
+    return true;
+  }
+  if (op.is("arith.fptosi") || op.is("arith.fptoui")) {
+    result = float_to_integer(x[0], from, to, op.is("arith.fptosi"), lanes);
+    return true;
+  }
+  if (op.is("arith.sitofp") || op.is("arith.uitofp")) {
+    const ScalarKind through = to == ScalarKind::f64 ? ScalarKind::f64 : ScalarKind::f32;
+    const std::string wide = b_.assign(std::string(op.is("arith.sitofp") ? "sitofp " : "uitofp ") +
+                                       source + " " + x[0] + " to " + llvm_type(through, lanes));
+    result = convert_float(wide, through, to, lanes);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace tilewise::compiler

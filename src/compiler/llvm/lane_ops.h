@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementwise operations for a number of lanes (1: scalars), the same code for tiles, scalars of
+// the kernel and combine regions. Operands and results are LLVM values of exactly that many lanes.
+//
+// Numeric contract: f16 and bf16 compute in f32 and round once per operation, to nearest even.
+// Integers wrap; what LLVM leaves undefined is defined here: division by zero divides by one,
+// INT_MIN / -1 wraps, shifts by the width or more give 0 (or the sign). f32 and f64 sums and
+// products may contract to fused multiply-adds, as Triton does on GPUs; nothing is reassociated.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/llvm/text_builder.h"
+#include "compiler/ttir/ir.h"
+
+namespace tilewise::compiler {
+
+class LaneOps {
+ public:
+  LaneOps(TextBuilder& builder, ModuleText& module) : b_(builder), module_(module) {}
+
+  // The results of an elementwise operation.
+  std::vector<std::string> emit(const Operation& op, const std::vector<std::string>& operands,
+                                int lanes);
+
+  // A combine region's results for the accumulators and the new values.
+  std::vector<std::string> combine(const Block& region, const std::vector<std::string>& left,
+                                   const std::vector<std::string>& right, int lanes);
+
+  std::string convert_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
+  std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
+  std::string select(const std::string& condition, const std::string& yes, const std::string& no,
+                     ScalarKind kind, int lanes);
+
+ private:
+  using Operands = std::vector<std::string>;
+
+  // emit_integer.cpp
+  bool emit_integer(const Operation& op, const Operands& x, int lanes, Operands& results);
+  std::string divide(bool is_signed, bool remainder, const std::string& a, const std::string& b,
+                     ScalarKind kind, int lanes);
+  std::string divide_by_double(bool is_signed, bool remainder, const std::string& a,
+                               const std::string& b, ScalarKind kind, int lanes);
+  std::string floor_divide(bool up, const std::string& a, const std::string& b, ScalarKind kind,
+                           int lanes);
+  std::string shift(const char* instruction, const std::string& a, const std::string& amount,
+                    ScalarKind kind, int lanes);
+  Operands multiply_extended(bool is_signed, const std::string& a, const std::string& b,
+                             ScalarKind kind, int lanes);
+  // emit_float.cpp
+  bool emit_float(const Operation& op, const Operands& x, ScalarKind kind, int lanes,
+                  std::string& result);
+  std::string extremum(bool maximum, bool propagate_nan, const std::string& a, const std::string& b,
+                       ScalarKind kind, int lanes);
+  // emit_math.cpp
+  bool emit_math(const Operation& op, const Operands& x, ScalarKind kind, int lanes,
+                 std::string& result);
+  std::string emit_extern(const Operation& op, const Operands& x, int lanes);
+  std::string lane_by_lane(const std::string& function, const Operands& x, ScalarKind kind,
+                           int lanes);
+  // emit_cast.cpp
+  bool emit_cast(const Operation& op, const Operands& x, int lanes, std::string& result);
+  std::string bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
+  std::string float_to_integer(const std::string& value, ScalarKind from, ScalarKind to,
+                               bool is_signed, int lanes);
+
+  std::string intrinsic(const std::string& name, ScalarKind kind, int lanes, const Operands& x,
+                        const std::string& extra = "");
+  std::string suffix(ScalarKind kind, int lanes) const;
+
+  TextBuilder& b_;
+  ModuleText& module_;
+};
+
+}  // namespace tilewise::compiler

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/llvm/memory_ops.h"
+
+namespace tilewise::compiler {
+
+std::string step_constant(ScalarKind kind, int lanes) {
+  if (lanes == 1) return "0";
+  const std::string scalar = llvm_type(kind, 1);
+  std::string text = "<";
+  for (int lane = 0; lane < lanes; ++lane) {
+    text += (lane ? ", " : "") + scalar + " " + std::to_string(lane);
+  }
+  return text + ">";
+}
+
+std::string MemoryOps::to_storage(const std::string& value, ScalarKind kind, int lanes) {
+  if (kind != ScalarKind::i1) return value;
+  return b_.assign("zext " + llvm_type(kind, lanes) + " " + value + " to " +
+                   llvm_storage_type(kind, lanes));
+}
+
+std::string MemoryOps::from_storage(const std::string& value, ScalarKind kind, int lanes) {
+  if (kind != ScalarKind::i1) return value;
+  return b_.assign("icmp ne " + llvm_storage_type(kind, lanes) + " " + value + ", " +
+                   integer_constant(0, ScalarKind::i8, lanes));
+}
+
+std::string MemoryOps::storage_suffix(ScalarKind kind, int lanes) {
+  const std::string scalar = llvm_storage_type(kind, 1);
+  std::string name = scalar == "half"     ? "f16"
+                     : scalar == "float"  ? "f32"
+                     : scalar == "double" ? "f64"
+                     : scalar == "ptr"    ? "p0"
+                                          : scalar;
+  return "v" + std::to_string(lanes) + name;
+}
+
+// A vector with every lane's pointer.
+std::string MemoryOps::pointers(const LaneAddress& address, ScalarKind kind, int lanes) {
+  if (address.form == LaneAddress::Form::scattered) return address.base;
+  std::string steps = step_constant(ScalarKind::i64, lanes);
+  if (address.form == LaneAddress::Form::strided) {
+    const std::string type = llvm_type(ScalarKind::i64, lanes);
+    steps = b_.assign("mul " + type + " " + steps + ", " +
+                      ops_.splat(address.stride, ScalarKind::i64, lanes));
+  }
+  return b_.assign("getelementptr " + llvm_storage_type(kind, 1) + ", ptr " + address.base + ", " +
+                   llvm_type(ScalarKind::i64, lanes) + " " + steps);
+}
+
+std::string MemoryOps::load(const LaneAddress& address, ScalarKind kind, const std::string& mask,
+                            const std::string& other, int lanes, int alignment) {
+  const std::string type = llvm_storage_type(kind, lanes);
+  if (alignment == 0) alignment = storage_bytes(kind);
+  const std::string align = "align " + std::to_string(alignment);
+  const bool contiguous = lanes == 1 || address.form == LaneAddress::Form::contiguous;
+  if (contiguous && mask.empty()) {
+    return from_storage(b_.assign("load " + type + ", ptr " + address.base + ", " + align), kind,
+                        lanes);
+  }
+  // Masked loads and gathers are vector instructions; one lane is a vector of one.
+  const std::string vector = lanes == 1 ? "<1 x " + type + ">" : type;
+  std::string flags = "<" + std::to_string(lanes) + " x i1>";
+  std::string flag = mask.empty() ? "splat (i1 true)" : mask;
+  std::string fill = other.empty() ? "zeroinitializer" : to_storage(other, kind, lanes);
+  if (lanes == 1) {
+    flag = b_.assign("insertelement <1 x i1> poison, i1 " + flag + ", i64 0");
+    if (!other.empty()) {
+      fill = b_.assign("insertelement " + vector + " poison, " + type + " " + fill + ", i64 0");
+    }
+  }
+  const std::string suffix = storage_suffix(kind, lanes);
+  const std::string pointer_type =
+      contiguous ? "ptr" : "<" + std::to_string(lanes) + " x ptr>";
+  const std::string name = contiguous
+                               ? "@llvm.masked.load." + suffix + ".p0"
+                               : "@llvm.masked.gather." + suffix + ".v" + std::to_string(lanes) + "p0";
+  module_.declare("declare " + vector + " " + name + "(" + pointer_type + ", " + flags + ", " +
+                  vector + ")");
+  const std::string from = contiguous ? address.base : pointers(address, kind, lanes);
+  std::string value = b_.assign("call " + vector + " " + name + "(" + pointer_type + " " + align +
+                                " " + from + ", " + flags + " " + flag + ", " + vector + " " +
+                                fill + ")");
+  if (lanes == 1) value = b_.assign("extractelement " + vector + " " + value + ", i64 0");
+  return from_storage(value, kind, lanes);
+}
+
+void MemoryOps::store(const LaneAddress& address, ScalarKind kind, const std::string& value,
+                      const std::string& mask, int lanes, int alignment) {
+  const std::string type = llvm_storage_type(kind, lanes);
+  if (alignment == 0) alignment = storage_bytes(kind);
+  const std::string align = "align " + std::to_string(alignment);
+  const bool contiguous = lanes == 1 || address.form == LaneAddress::Form::contiguous;
+  std::string stored = to_storage(value, kind, lanes);
+  if (contiguous && mask.empty()) {
+    b_.line("store " + type + " " + stored + ", ptr " + address.base + ", " + align);
+    return;
+  }
+  const std::string vector = lanes == 1 ? "<1 x " + type + ">" : type;
+  const std::string flags = "<" + std::to_string(lanes) + " x i1>";
+  std::string flag = mask.empty() ? "splat (i1 true)" : mask;
+  if (lanes == 1) {
+    flag = b_.assign("insertelement <1 x i1> poison, i1 " + flag + ", i64 0");
+    stored = b_.assign("insertelement " + vector + " poison, " + type + " " + stored + ", i64 0");
+  }
+  const std::string pointer_type =
+      contiguous ? "ptr" : "<" + std::to_string(lanes) + " x ptr>";
+  const std::string suffix = storage_suffix(kind, lanes);
+  const std::string name = contiguous ? "@llvm.masked.store." + suffix + ".p0"
+                                      : "@llvm.masked.scatter." + suffix + ".v" +
+                                            std::to_string(lanes) + "p0";
+  module_.declare("declare void " + name + "(" + vector + ", " + pointer_type + ", " + flags + ")");
+  const std::string to = contiguous ? address.base : pointers(address, kind, lanes);
+  b_.line("call void " + name + "(" + vector + " " + stored + ", " + pointer_type + " " + align +
+          " " + to + ", " + flags + " " + flag + ")");
+}
+
+}  // namespace tilewise::compiler

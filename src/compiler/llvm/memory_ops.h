@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads and stores of lanes. Masked-off lanes never touch memory.
+#pragma once
+
+#include <string>
+
+#include "compiler/llvm/lane_ops.h"
+
+namespace tilewise::compiler {
+
+// Where the lanes lie.
+struct LaneAddress {
+  enum class Form : uint8_t {
+    contiguous,  // base, base + 1, ... (or one lane)
+    strided,     // base, base + stride, ...
+    scattered,   // base is a vector of pointers
+  };
+  Form form = Form::contiguous;
+  std::string base;
+  std::string stride;  // In elements, an i64.
+};
+
+class MemoryOps {
+ public:
+  MemoryOps(TextBuilder& builder, ModuleText& module, LaneOps& lanes)
+      : b_(builder), module_(module), ops_(lanes) {}
+
+  // An empty mask means all lanes. `other` fills masked-off lanes; empty: zero.
+  std::string load(const LaneAddress& address, ScalarKind kind, const std::string& mask,
+                   const std::string& other, int lanes, int alignment = 0);
+  void store(const LaneAddress& address, ScalarKind kind, const std::string& value,
+             const std::string& mask, int lanes, int alignment = 0);
+
+ private:
+  std::string pointers(const LaneAddress& address, ScalarKind kind, int lanes);
+  std::string to_storage(const std::string& value, ScalarKind kind, int lanes);
+  std::string from_storage(const std::string& value, ScalarKind kind, int lanes);
+  std::string storage_suffix(ScalarKind kind, int lanes);
+
+  TextBuilder& b_;
+  ModuleText& module_;
+  LaneOps& ops_;
+};
+
+// <0, 1, 2, ...>
+std::string step_constant(ScalarKind kind, int lanes);
+
+}  // namespace tilewise::compiler

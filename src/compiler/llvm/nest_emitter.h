@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// One loop nest: chooses the vector dimension and width, emits the loops, evaluates the roots'
+// expressions lane by lane. Every value is computed in the outermost loop that it depends on.
+//
+// Note [Masks become loop bounds]: of a mask like `offs < n` it is known how many lanes from the first
+// on it lets through. So the vector loop runs in up to three parts: whole chunks where all such masks
+// hold, chunks where they are evaluated, and the rest, where they are all false (left out if no root
+// has an effect there). A condition that is uniform along the vector dimension makes the bound 0.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/llvm/kernel_emitter.h"
+#include "compiler/llvm/tile_value.h"
+#include "compiler/passes/lane_analysis.h"
+#include "compiler/tile_ir/index_map.h"
+
+namespace tilewise::compiler {
+
+class NestEmitter {
+ public:
+  NestEmitter(KernelEmitter& kernel, const Item& nest);
+  void emit();
+
+  // The value of a tensor of one element, for a nest without dimensions.
+  std::string evaluate_single(const Value* value);
+
+ private:
+  using Key = std::pair<const Value*, IndexMap>;
+
+  struct Loop {
+    int dim;
+    int64_t extent;
+    int step;  // The number of lanes in the vector loop, 1 in others.
+  };
+
+  // The body of one loop (level 0: the surroundings of the nest).
+  struct Scope {
+    std::string text;
+    std::string index;  // i64
+    std::map<Key, std::unique_ptr<TileValue>> values;
+  };
+
+  // A mask, or a comparison in it, that bounds the vector loop.
+  struct Bound {
+    Key mask;
+    bool complete;  // The mask is nothing but the bound and conditions uniform in the loop.
+    std::vector<Key> bounds;
+    std::vector<Key> conditions;
+    std::string limit;
+  };
+
+  struct LaneConstant {
+    double number = 0;    // Of floats.
+    int64_t integer = 0;  // Of integers.
+  };
+
+  struct Accumulator {
+    const Root* root;
+    std::vector<std::string> slots;
+    bool has_identity;
+    // What the lanes that were left out would have contributed.
+    std::optional<LaneConstant> left_out;
+  };
+
+  // nest_emitter.cpp: loops
+  void choose_loops();
+  void choose_vector_dimension();
+  int choose_lanes();
+  void emit_loop(size_t level);
+  void emit_range(size_t level, const std::string& start, const std::string& end);
+  void emit_vector_loop(size_t level);
+  Scope& scope(int level) { return *scopes_[static_cast<size_t>(level)]; }
+  bool is_vector_loop(size_t level) const { return static_cast<int>(level) == vector_level_; }
+
+  // emit_masks.cpp
+  std::vector<Bound> find_bounds();
+  void collect_masks(const Value* value, const IndexMap& map, std::vector<Bound>& bounds);
+  void add_mask(const Value* mask, const IndexMap& map, bool need_bound,
+                std::vector<Bound>& bounds);
+  bool split_mask(const Value* mask, const IndexMap& map, Bound& bound);
+  bool is_bound(const Value* comparison, const IndexMap& map, bool& swapped);
+  std::string limit_of(Bound& bound);
+  std::string origin(const Value* value, const IndexMap& map);
+  std::string widen(const std::string& text, ScalarKind kind);
+  bool has_effect_in_rest(const Root& root);
+  bool is_unchanged_in_rest(const Root& root, const Value* value, const IndexMap& map);
+  // The constant that the value is in all lanes where the masks are false.
+  std::optional<LaneConstant> constant_in_rest(const Value* value, const IndexMap& map);
+  std::optional<bool> known_mask(const Value* mask, const IndexMap& map) const;
+
+  // evaluate.cpp
+  const TileValue& evaluate(const Value* value, const IndexMap& map);
+  TileValue evaluate_new(const Value* value, const IndexMap& map);
+  TileValue evaluate_scalar(const Value* value);
+  TileValue evaluate_constant(const Operation& op, const IndexMap& map);
+  TileValue evaluate_range(const Operation& op, const IndexMap& map);
+  TileValue evaluate_elementwise(const Operation& op, int result, const IndexMap& map);
+  bool evaluate_affine(const Operation& op, const std::vector<const TileValue*>& x, TileValue& out);
+  TileValue evaluate_load(const Operation& op, const IndexMap& map);
+  TileValue evaluate_offset(const Operation& op, const IndexMap& map);
+  TileValue read_view(const BufferView& view, const IndexMap& map);
+  TileValue read_elements(const std::string& base, ScalarKind kind, int64_t offset,
+                          const std::vector<int64_t>& strides, const IndexMap& map);
+  // Integer arithmetic of scalars in the current text, folding constants.
+  std::string add_scalars(const char* instruction, const std::string& a, const std::string& b,
+                          ScalarKind kind);
+  std::string extend_scalar(const std::string& text, ScalarKind from, ScalarKind to);
+  const std::string& as_vector(const TileValue& value);
+  LaneAddress address_of(const TileValue& pointer, int lanes);
+  // Of the elements of a row-major array; in `level` the loop that the address belongs to.
+  LaneAddress element_address(const std::string& base, ScalarKind kind, int64_t offset,
+                              const std::vector<int64_t>& strides, const IndexMap& map, int& level);
+  int level_of_dim(int dim) const;
+  int level_of(const Value* value, const IndexMap& map);
+  std::string dim_index(int dim);
+  bool computes_here(const Value* value) const;
+
+  // emit_roots.cpp
+  void emit_roots();
+  void emit_store(const Root& root);
+  void emit_materialize(const Root& root, const TileValue& value);
+  void emit_atomic(const Root& root);
+  void emit_assertion(const Root& root);
+  void write_view(const BufferView& view, const IndexMap& map, const std::string& value, int lanes);
+  void evaluate_inputs(const Root& root);
+  // The mask's lanes, empty if all are on; false: all are off.
+  bool mask_text(const Value* mask, const IndexMap& map, int lanes, std::string& text);
+
+  // emit_reduction.cpp
+  void begin_reductions();
+  void accumulate(Accumulator& accumulator);
+  void finish_reductions();
+  void finish_reduction(Accumulator& accumulator);
+  std::string constant_text(const LaneConstant& constant, ScalarKind kind, int lanes);
+
+  KernelEmitter& kernel_;
+  TextBuilder& b_;
+  LaneOps& ops_;
+  MemoryOps& memory_;
+  const Item& nest_;
+  LaneAnalysis analysis_;
+  IndexMap identity_;
+  int vector_dim_ = -1;
+  int vector_level_ = 0;  // 0: there is no vector loop
+  int lanes_ = 1;
+  std::vector<Loop> loops_;  // loops_[level - 1], outermost first
+  std::vector<std::unique_ptr<Scope>> scopes_;
+  std::map<Key, bool> known_;  // Masks that are known in the part of the vector loop at hand.
+  std::vector<Accumulator> accumulators_;
+  int axis_level_ = 0;
+  std::string rest_limit_;  // Lanes from here on were left out; empty: none were.
+};
+
+}  // namespace tilewise::compiler

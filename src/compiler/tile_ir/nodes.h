@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tile IR: what a kernel does, as a sequence of items per block. Tensor values are not executed one
+// operation after the other; they are expressions that loop nests evaluate lane by lane where a
+// *root* needs them. A kernel of one load, ten additions and one store is one nest with one root.
+//
+// Note [Lanes of a tile race]: Triton gives no order between the lanes of one program's loads and
+// stores, since a GPU runs them in different threads. So a nest may store one chunk before it loads
+// the next one, although the kernel's text loads the whole tile first. What is kept: program order
+// per lane, and between nests.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "compiler/ttir/ir.h"
+
+namespace tilewise::compiler {
+
+// A tile in scratch memory, row-major.
+struct Buffer {
+  int id = 0;
+  ScalarKind kind = ScalarKind::none;
+  int64_t elements = 0;
+  int64_t offset = 0;  // Bytes from the start of scratch.
+};
+
+// A tensor's elements in a buffer: element (i, j, ...) lies at offset + i * strides[0] + ...
+struct BufferView {
+  Buffer* buffer = nullptr;
+  int64_t offset = 0;
+  std::vector<int64_t> strides;
+};
+
+std::vector<int64_t> row_major_strides(const std::vector<int64_t>& shape);
+
+// Something that a nest does for every lane.
+struct Root {
+  enum class Kind : uint8_t {
+    store,        // tt.store
+    atomic,       // tt.atomic_rmw, tt.atomic_cas; the old values go to `views[0]` if it is there.
+    reduce,       // tt.reduce; result i goes to views[i], or to a register if it is a scalar.
+    scan,         // tt.scan; result i goes to views[i].
+    materialize,  // `value` goes to views[0], converted to the buffer's type.
+    assertion,    // tt.assert on a tensor.
+  };
+  Kind kind;
+  Operation* op = nullptr;       // Null for materialize.
+  const Value* value = nullptr;  // Of materialize only.
+  std::vector<BufferView> views;
+  int position = 0;  // In program order.
+
+  // The tensors whose lanes the root needs.
+  std::vector<const Value*> inputs() const;
+  bool writes_memory() const { return kind == Kind::store || kind == Kind::atomic; }
+};
+
+struct Schedule;
+
+struct Item {
+  enum class Kind : uint8_t {
+    operation,  // A scalar operation.
+    nest,       // Loops over `shape`, doing `roots` for every index.
+    control,    // scf.for, scf.if, scf.while with the schedules of their regions.
+    dot,        // c += a * b on packed f32 buffers.
+    copy,       // Buffer a to buffer b.
+  };
+  Kind kind;
+  double order = 0;  // Sorts the items of a schedule.
+  Operation* op = nullptr;
+  std::vector<int64_t> shape;
+  std::vector<Root> roots;
+  int axis = -1;  // Of the nest's reductions and scans.
+  std::vector<std::unique_ptr<Schedule>> regions;
+  BufferView a, b, c;
+  Schedule* parent = nullptr;
+
+  bool writes_memory() const;  // Global memory; looks into regions.
+};
+
+struct Schedule {
+  Block* block = nullptr;
+  Item* owner = nullptr;  // The control item that holds it; null for blocks of the function.
+  std::vector<std::unique_ptr<Item>> items;
+};
+
+struct TileProgram {
+  Function* function = nullptr;
+  std::vector<std::unique_ptr<Schedule>> schedules;  // One per block of the function.
+  std::vector<std::unique_ptr<Buffer>> buffers;
+  // Tensors that lie in a buffer. A nest that materializes such a tensor evaluates it anew instead.
+  std::unordered_map<const Value*, BufferView> views;
+  int64_t scratch_bytes = 0;
+};
+
+std::string print_tile_program(const TileProgram& program);
+
+}  // namespace tilewise::compiler
