@@ -121,6 +121,7 @@ def fits() -> list[Fit]:
     erf_tail = near_zero(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1)
     atan_tail = near_zero(lambda z: (mp.atan(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3)
     asin_tail = near_zero(lambda z: (mp.asin(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3)
+    tanh_tail = near_zero(lambda z: (mp.tanh(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3)
     angle_weight = lambda z: z + mp.mpf("1e-3")  # noqa: E731
     zero, one = mp.mpf(0), mp.mpf(1)
     return [
@@ -148,7 +149,9 @@ def fits() -> list[Fit]:
         Fit("kErfcxF64", "exp(t^2) erfc(t) (1 + 2 t) in u = (t - 3) / (t + 3)",
             lambda u: scaled_erfc(mapped(u)) * (1 + 2 * mapped(u)), to_unit(0.9), to_unit(28), 20),
         Fit("kAtanF32", "(atan(x) - x) / x^3 in z = x^2", atan_tail, zero, one, 9, angle_weight),
-        Fit("kAsinF32", "(asin(x) - x) / x^3 in z = x^2", asin_tail, zero, one / 4, 4,
+        Fit("kAsinF32", "(asin(x) - x) / x^3 in z = x^2", asin_tail, zero, mp.mpf("0.56") ** 2, 5,
+            angle_weight),
+        Fit("kTanhF32", "(tanh(x) - x) / x^3 in z = x^2", tanh_tail, zero, mp.mpf("0.56") ** 2, 4,
             angle_weight),
     ]  # fmt: skip
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formulas behind math_library.h, each on f32 or f64 vectors. Their errors (ulp: units in the
-// last place of the result, largest of 50 million arguments for f32 and 50 thousand for f64, on a
+// last place of the result, largest of 50 million arguments for f32 and 2 million for f64, on a
 // target with fused multiply-add) stand at the top of their files.
 #pragma once
 
