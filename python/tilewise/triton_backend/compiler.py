@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any
@@ -74,8 +73,10 @@ class CPUBackend(BaseBackend):
         return {"min_dot_size": lambda lhs, rhs: (1, 1, 1)}
 
     def get_module_map(self) -> dict[str, ModuleType]:
-        """No libdevice: tl.math is compiled by libtilewise."""
-        return {}
+        """CUDA's libdevice names: the CPU compiler has vector code of its own for `__nv_exp` and kin."""
+        from triton.language.extra.cuda import libdevice
+
+        return {"triton.language.extra.libdevice": libdevice}
 
     def load_dialects(self, context: Any) -> None:
         """Triton's own dialects are enough."""
@@ -94,7 +95,7 @@ class CPUBackend(BaseBackend):
         ttir = module_text(module)
         name = str(module.get_entry_func_name())
         llvm_ir, described = native.compile_ttir(ttir, str(self.target.arch), name)
-        found = json.loads(described)
+        found = dict(line.partition("=")[::2] for line in described.splitlines())
         metadata["name"] = found["entry"]
         # Scratch memory of one thread: Triton hands `shared` to the driver's load_binary.
         metadata["shared"] = int(found["scratch_bytes"])

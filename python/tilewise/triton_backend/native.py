@@ -100,7 +100,7 @@ def kernels_dir() -> str:
 
 
 def compile_ttir(ttir: str, target: str, kernel: str) -> tuple[str, str]:
-    """Triton IR text to LLVM IR text and metadata (JSON)."""
+    """Triton IR text to LLVM IR text and metadata (`key=value` lines)."""
     compile_function = library().tilewise_compile_ttir
     compile_function.argtypes = [c_char_p] * 3 + [POINTER(c_void_p)] * 3
     llvm_ir, metadata, error = c_void_p(), c_void_p(), c_void_p()
