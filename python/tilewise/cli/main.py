@@ -5,7 +5,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tilewise.cli import demo
+from tilewise.cli import demo, doctor, inspect_kernel, ops
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="tilewise", description="PyTorch's operators as Triton kernels, launched from C++."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (demo,):
+    for command in (demo, doctor, ops, inspect_kernel):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
