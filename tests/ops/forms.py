@@ -82,8 +82,12 @@ def compare(
     with `run_wide`, the same call in float32, a result that is close to the exact one counts as well.
     """
     expected, stock_error = _outcome(run)
+    tilewise.reset()
     with tilewise.use():
         actual, error = _outcome(run)
+    for name, counts in tilewise.report()["operators"].items():
+        broken = [reason for reason in counts["fell_back"] if "kernel for " in reason]
+        assert not broken, f"{what}: {name} does not compile: {broken}"
     if stock_error is not None or error is not None:
         assert type(error) is type(stock_error), f"{what}: {error!r} instead of {stock_error!r}"
         assert str(error) == str(stock_error), f"{what}: {error} instead of {stock_error}"

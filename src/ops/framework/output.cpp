@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/framework/output.h"
 
+#include <ATen/Context.h>
 #include <ATen/EmptyTensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/native/Resize.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_strided.h>
@@ -22,13 +24,22 @@ at::Tensor proxy_unless_strides_match(const at::Tensor& tensor, at::IntArrayRef 
 
 at::Tensor allocate_output(at::IntArrayRef sizes, at::IntArrayRef strides,
                            const at::TensorOptions& options) {
+  // Straight to the allocator, as PyTorch's own generated wrappers do: at::empty would go through the
+  // dispatcher, 0.5 us more a call. The device guard has made the right GPU current.
   if (options.device().is_cpu()) {
-    // Straight to the allocator, as PyTorch's own generated wrappers do.
     if (strides.empty()) return at::detail::empty_cpu(sizes, options);
     return at::detail::empty_strided_cpu(sizes, strides, options);
   }
-  if (strides.empty()) return at::empty(sizes, options);
-  return at::empty_strided(sizes, strides, options);
+  const bool fill = at::globalContext().deterministicAlgorithms() &&
+                    at::globalContext().deterministicFillUninitializedMemory();
+  if (!options.device().is_cuda() || fill)
+    return strides.empty() ? at::empty(sizes, options) : at::empty_strided(sizes, strides, options);
+  static c10::Allocator* const allocator = at::detail::getCUDAHooks().getCUDADeviceAllocator();
+  const c10::DispatchKeySet keys(c10::DispatchKey::CUDA);
+  const at::ScalarType dtype = c10::typeMetaToScalarType(options.dtype());
+  if (strides.empty())
+    return at::detail::empty_generic(sizes, allocator, keys, dtype, options.memory_format_opt());
+  return at::detail::empty_strided_generic(sizes, strides, allocator, keys, dtype);
 }
 
 at::Tensor bind_inplace(const at::Tensor& self, at::IntArrayRef sizes, at::IntArrayRef strides,

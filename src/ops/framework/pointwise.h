@@ -97,9 +97,15 @@ struct PointwiseOp : StructuredOp<Meta, Outputs> {
   void impl(const Args&... args) {
     if (this->numel() == 0) return;
     PointwiseArguments arguments;
-    (arguments.add(args), ...);
+    // Some meta functions (comparisons with a Scalar) make the number an operand of the iterator.
+    constexpr int kTensors = (0 + ... + (is_tensor<Args> ? 1 : 0)) - StructuredOp<Meta, Outputs>::kOutputs;
+    if (this->ninputs() == kTensors) (arguments.add(args), ...);
     Self::function().run(*this, compute_dtype(), arguments);
   }
+
+  template <class T>
+  static constexpr bool is_tensor =
+      std::is_same_v<T, at::Tensor> || std::is_same_v<T, at::OptionalTensorRef>;
 
   // Operators that promote compute in the common type; a preset may name the result's or the input's.
   at::ScalarType compute_dtype() {

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dimensions of up to three tensors that are walked through together, as few as possible: kernels
+// take two of them, an outer and an inner one, with a stride for each tensor.
+//
+//   Dimensions kept;
+//   kept.add(self.size(0), {self.stride(0), out.stride(0)});
+//   ...
+//   const std::optional<DimensionPair> pair = kept.collapse();   // none: more than two remain
+#pragma once
+
+#include <c10/util/SmallVector.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace tilewise::ops {
+
+inline constexpr size_t kMaxViews = 3;
+using ViewStrides = std::array<int64_t, kMaxViews>;  // one per tensor
+
+// A missing dimension has size 1 and strides 0.
+struct DimensionPair {
+  int64_t outer = 1;
+  int64_t inner = 1;
+  ViewStrides outer_stride{};
+  ViewStrides inner_stride{};
+
+  int64_t numel() const { return outer * inner; }
+};
+
+class Dimensions {
+ public:
+  // Size 1 adds nothing.
+  void add(int64_t size, const ViewStrides& strides) {
+    if (size != 1) items_.push_back({size, strides});
+  }
+
+  // Orders the dimensions by the first tensor's strides, largest first, and merges neighbors that
+  // every tensor runs through in one go.
+  std::optional<DimensionPair> collapse();
+
+ private:
+  struct Item {
+    int64_t size;
+    ViewStrides strides;
+  };
+  c10::SmallVector<Item, 8> items_;
+};
+
+}  // namespace tilewise::ops
