@@ -34,6 +34,12 @@ std::string LaneOps::convert_float(const std::string& value, ScalarKind from, Sc
                                       kept, ScalarKind::i32, lanes);
     return b_.assign("trunc " + bits + " " + result + " to " + shorts);
   }
+  // Between f16 and f64 through f32, as PyTorch does: x86 has no instruction for it.
+  if ((from == ScalarKind::f16 && to == ScalarKind::f64) ||
+      (from == ScalarKind::f64 && to == ScalarKind::f16)) {
+    return convert_float(convert_float(value, from, ScalarKind::f32, lanes), ScalarKind::f32, to,
+                         lanes);
+  }
   const bool widens = bit_width(to) > bit_width(from);
   return b_.assign(std::string(widens ? "fpext " : "fptrunc ") + llvm_type(from, lanes) + " " +
                    value + " to " + llvm_type(to, lanes));

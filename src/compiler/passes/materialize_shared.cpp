@@ -53,7 +53,9 @@ class SharedExpressions {
           materializing_[root.value].push_back(item.get());
         }
       }
-      if (item->kind == Item::Kind::operation) root_items_[item->op].push_back(item.get());
+      // The one scalar operation that reads a tensor's lanes; terminators name tensors that roots
+      // have put in place.
+      if (item->op && item->op->is("tt.unsplat")) root_items_[item->op].push_back(item.get());
       for (auto& region : item->regions) {
         schedule_of_[region->block] = region.get();
         index_schedule(*region);

@@ -49,9 +49,10 @@ void Lexer::skip_space() {
 void Lexer::lex_name(TokenKind kind, size_t prefix) {
   token_.kind = kind;
   size_t end = position_ + prefix;
-  // Values may carry a result number: %x#1. A dash is part of no name that Triton prints.
+  // Values may carry a result number, %x#1, and constants are called %c-1_i32.
+  const std::string_view more = kind == TokenKind::value ? "#-" : "";
   while (end < text_.size() &&
-         (is_name(text_[end]) || (kind == TokenKind::value && text_[end] == '#'))) {
+         (is_name(text_[end]) || more.find(text_[end]) != std::string_view::npos)) {
     ++end;
   }
   token_.text = text_.substr(position_ + prefix, end - position_ - prefix);
