@@ -9,6 +9,7 @@
 //   written(Tensor)      pointer to data that the kernel writes
 //   int64_t              integer, i32 if it fits, not specialized on
 //   stride(n)            integer, specialized on == 1 and on divisibility by 16
+//   int64(n)             integer, always i64 (a seed)
 //   double               fp32;  fp64(x): fp64
 //   constant(x)          tl.constexpr: an integer, a bool or an element type
 #pragma once
@@ -38,6 +39,11 @@ struct Stride {
   int64_t value;
 };
 inline Stride stride(int64_t value) { return {value}; }
+
+struct Int64 {
+  int64_t value;
+};
+inline Int64 int64(int64_t value) { return {value}; }
 
 struct Fp64 {
   double value;
@@ -86,6 +92,9 @@ inline void add(runtime::ArgumentPack& pack, const Written& argument) {
 }
 inline void add(runtime::ArgumentPack& pack, int64_t value) { pack.integer(value); }
 inline void add(runtime::ArgumentPack& pack, Stride argument) { pack.stride(argument.value); }
+inline void add(runtime::ArgumentPack& pack, Int64 argument) {
+  pack.typed_integer(argument.value, DType::i64);
+}
 inline void add(runtime::ArgumentPack& pack, double value) { pack.floating(value); }
 inline void add(runtime::ArgumentPack& pack, Fp64 argument) { pack.floating64(argument.value); }
 template <class T>
