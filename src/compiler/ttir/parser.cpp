@@ -34,7 +34,6 @@ Value* Parser::use_value() {
   return found->second;
 }
 
-// A later definition of the same name may only stand in another region, so it replaces.
 void Parser::define_value(const std::string& name, Value* value) {
   value->name = name;
   values_[name] = value;
@@ -92,6 +91,7 @@ void Parser::parse_region(Region& region, Operation* parent,
   DepthGuard guard(*this);
   // Labels of a region with one block repeat in other regions; they are not branched to.
   const bool is_function = parent == nullptr;
+  const std::map<std::string, Value*> outside = values_;
   expect("{");
   if (token().kind != TokenKind::block || !entry.empty()) {
     region.blocks.push_back(std::make_unique<Block>());
@@ -124,6 +124,7 @@ void Parser::parse_region(Region& region, Operation* parent,
     parse_block(current);
   }
   expect("}");
+  values_ = outside;  // What a region defines is not visible behind it.
 }
 
 void Parser::parse_function(Module& module) {

@@ -75,9 +75,17 @@ class Printer {
   }
 
   void print_attributes(const Operation& op) {
-    if (op.attributes.empty()) return;
+    std::map<std::string, Attribute> attributes = op.attributes;
+    if (op.successors.size() == 2) {
+      // How the operands divide among the condition and the successors.
+      Attribute& sizes = attributes["operandSegmentSizes"];
+      sizes = {Attribute::Kind::list, "", {"1"}, {}, "array"};
+      sizes.type.kind = ScalarKind::i32;
+      for (int count : op.successor_operands) sizes.elements.push_back(std::to_string(count));
+    }
+    if (attributes.empty()) return;
     out_ += " <{";
-    print_list(op.attributes, [](const auto& entry) {
+    print_list(attributes, [](const auto& entry) {
       const std::string text = attribute_text(entry.second);
       return text.empty() ? entry.first : entry.first + " = " + text;
     });

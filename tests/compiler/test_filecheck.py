@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""filecheck/*.ttir: each `// RUN: STAGE` line checks that stage's text with the prefix STAGE."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import triton
+from tile_compiler import dump_stage
+
+FILECHECK = Path(triton.__file__).parent / "FileCheck"
+FILES = sorted((Path(__file__).parent / "filecheck").glob("*.ttir"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_stage_texts(path, tmp_path):
+    text = path.read_text()
+    stages = [line.split()[-1] for line in text.splitlines() if line.startswith("// RUN:")]
+    assert stages
+    for stage in stages:
+        dump = tmp_path / stage
+        dump.write_text(dump_stage(text, stage))
+        command = [FILECHECK, path, f"--input-file={dump}", f"--check-prefix={stage.upper()}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
