@@ -24,8 +24,9 @@ def relu(x):
 
 
 @triton.jit
-def threshold(x, limit, value):
-    return tl.where(x <= limit, value, x)
+def threshold(x, other, limit, value):
+    """ATen's iterator holds the input twice."""
+    return tl.where(x <= limit, value, other)
 
 
 @triton.jit

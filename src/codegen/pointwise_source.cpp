@@ -78,7 +78,10 @@ class SourceWriter {
     for (int i = 0; i < variant_.operand_count(); ++i) list.push_back(operand_name(i));
     for (int i = 0; i < variant_.scalars; ++i) list.push_back("s" + number(i));
     if (variant_.is_flat()) {
-      list.insert(list.end(), {"n", "BLOCK: tl.constexpr"});
+      list.push_back("n");
+      for (int i = 0; i < variant_.operand_count(); ++i)
+        if (operand(i).inner == InnerStride::any) list.push_back(stride_name(i, 0));
+      list.push_back("BLOCK: tl.constexpr");
       return list;
     }
     for (int d = 0; d < variant_.rank; ++d) list.push_back("size" + number(d));
@@ -105,7 +108,7 @@ class SourceWriter {
     line("program = tl.program_id(0).to(size0.dtype)");
     line("column = (program % blocks) * BLOCK_X + tl.arange(0, BLOCK_X)[None, :]");
     line("row = (program // blocks) * BLOCK_Y + tl.arange(0, BLOCK_Y)[:, None]");
-    std::string rows = variant_.rank > 1 ? "size1" : "1";
+    std::string rows = "size1";
     for (int d = 2; d < variant_.rank; ++d) rows += " * size" + number(d);
     line("row_mask = row < " + rows);
     line("mask = row_mask & (column < size0)");
@@ -123,14 +126,18 @@ class SourceWriter {
   // Address and mask of operand `i`: "in0 + i1 * in0_stride1 + column, mask".
   std::string address(int i) const {
     std::string text = operand_name(i);
-    if (variant_.is_flat())
-      return operand(i).inner == InnerStride::zero ? text : text + " + index, mask";
+    if (variant_.is_flat()) {
+      switch (operand(i).inner) {
+        case InnerStride::unit: return text + " + index, mask";
+        case InnerStride::any: return text + " + index * " + stride_name(i, 0) + ", mask";
+        default: return text;
+      }
+    }
     for (int d = 1; d < variant_.rank; ++d) text += " + i" + number(d) + " * " + stride_name(i, d);
     switch (operand(i).inner) {
       case InnerStride::unit: return text + " + column, mask";
       case InnerStride::any: return text + " + column * " + stride_name(i, 0) + ", mask";
-      // One value a row. In one dimension there are no rows, and the address is a scalar.
-      default: return variant_.rank > 1 ? text + ", row_mask" : text;
+      default: return text + ", row_mask";
     }
   }
 
@@ -169,13 +176,6 @@ class SourceWriter {
 };
 
 }  // namespace
-
-bool PointwiseVariant::is_flat() const {
-  if (rank != 1) return false;
-  for (int i = 0; i < operand_count(); ++i)
-    if (operands[static_cast<size_t>(i)].inner == InnerStride::any) return false;
-  return true;
-}
 
 std::string pointwise_source(const ScalarFunction& function, const PointwiseVariant& variant) {
   return SourceWriter(function, variant).write();

@@ -52,8 +52,8 @@ struct PointwiseVariant {
 
   int operand_count() const { return outputs + inputs; }
 
-  // Contiguous (or constant) operands in one dimension: needs no strides at all.
-  bool is_flat() const;
+  // One dimension, hence no rows.
+  bool is_flat() const { return rank == 1; }
 
   bool operator==(const PointwiseVariant&) const = default;
 };
@@ -61,7 +61,7 @@ struct PointwiseVariant {
 // The text of a module with one function `kernel`. Its parameters, in order:
 //   a pointer for every operand, outputs first (for InnerStride::value the number itself);
 //   the scalars;
-//   flat:    n, BLOCK
+//   flat:    n; the stride of every operand that is InnerStride::any; BLOCK
 //   strided: size of every dimension; then for every operand in memory its strides from dimension 1
 //            up, preceded by that of dimension 0 if it is InnerStride::any; then BLOCK_Y, BLOCK_X.
 // All sizes and strides (in elements) have the same integer type.

@@ -90,7 +90,7 @@ void add_operands(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
   }
 }
 
-// Sizes and strides of the strided form, all of one width so that no index overflows.
+// Sizes and strides, all of one width so that no index overflows.
 void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
                   const PointwiseVariant& variant, bool wide, bool specialize_strides) {
   const auto add = [&](int64_t value) {
@@ -99,6 +99,17 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
     else
       pack.integer(value);
   };
+  if (variant.is_flat()) {
+    // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are wide.
+    if (specialize_strides && !wide)
+      pack.stride(iter.numel());
+    else
+      add(iter.numel());
+    for (int i = 0; i < iter.ntensors(); ++i)
+      if (variant.operands[static_cast<size_t>(i)].inner == InnerStride::any)
+        add(element_stride(iter, i, 0));
+    return;
+  }
   for (int d = 0; d < variant.rank; ++d) {
     const int64_t size = iter.shape()[static_cast<size_t>(d)];
     if (d == 0 && specialize_strides && !wide && size != 1)
@@ -162,18 +173,9 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
 
   const c10::Device device = iter.device(0);
   const PointwiseTile tile = choose_tile(iter, variant);
-  if (variant.is_flat()) {
-    // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are wide.
-    if (device.is_cpu())
-      pack.integer(iter.numel());
-    else
-      pack.stride(iter.numel());
-    pack.constant(tile.block_x);
-  } else {
-    add_geometry(pack, iter, variant, !iter.can_use_32bit_indexing(), !device.is_cpu());
-    pack.constant(tile.block_y);
-    pack.constant(tile.block_x);
-  }
+  add_geometry(pack, iter, variant, !iter.can_use_32bit_indexing(), !device.is_cpu());
+  if (!variant.is_flat()) pack.constant(tile.block_y);
+  pack.constant(tile.block_x);
   launch_packed(kernel(variant, arguments.literals()), pack, tile.options, grid_1d(tile.programs),
                 device);
 }

@@ -98,8 +98,9 @@ struct PointwiseOp : StructuredOp<Meta, Outputs> {
     if (this->numel() == 0) return;
     PointwiseArguments arguments;
     // Some meta functions (comparisons with a Scalar) make the number an operand of the iterator.
-    constexpr int kTensors = (0 + ... + (is_tensor<Args> ? 1 : 0)) - StructuredOp<Meta, Outputs>::kOutputs;
-    if (this->ninputs() == kTensors) (arguments.add(args), ...);
+    constexpr int kTensors = (0 + ... + (is_tensor<Args> ? 1 : 0)) - Outputs;
+    constexpr int kScalars = (0 + ... + (std::is_same_v<Args, at::Scalar> ? 1 : 0));
+    if (kScalars == 0 || this->ninputs() != kTensors + kScalars) (arguments.add(args), ...);
     Self::function().run(*this, compute_dtype(), arguments);
   }
 
