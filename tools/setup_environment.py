@@ -101,13 +101,15 @@ def ensure_googletest() -> None:
 def create(environment: Path) -> Path:
     """Creates the environment if there is none and returns its Python."""
     python = environment / "bin" / "python"
-    if python.exists():
+    # Without pip it is the rest of a setup that was interrupted, and made anew.
+    asked = [python, "-m", "pip", "--version"]
+    if python.exists() and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
         return python
     outer = find_torch(Path(sys.executable))
     if outer is not None:
         check_torch_version(outer[0])
         print(f"using the PyTorch {outer[0]} in {outer[1]}", flush=True)
-    venv.create(environment, with_pip=True, system_site_packages=outer is not None)
+    venv.create(environment, clear=True, with_pip=True, system_site_packages=outer is not None)
     if outer is not None and find_torch(python) is None:
         # Run from another virtual environment, whose packages venv does not pass on.
         site = next((environment / "lib").glob("python*/site-packages"))
