@@ -27,7 +27,7 @@ OUT = tl.constexpr(3)
 def find_chunk(
     table_ptr, chunk_map_ptr, COLUMNS: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr
 ):
-    """(row of the table, first element of this program's chunk, number of elements of the tensor)."""
+    """(row of the table, first and one past the last element of this program's chunk)."""
     tensor = tl.load(chunk_map_ptr + tl.program_id(0)).to(tl.int64)
     row_ptr = table_ptr + tensor * COLUMNS
     start = (tl.program_id(0) - tl.load(row_ptr + FIRST_CHUNK)) * CHUNK
@@ -40,11 +40,11 @@ def find_chunk(
 @triton.jit
 def address(row_ptr, column: tl.constexpr, DTYPE: tl.constexpr, ALIGNED: tl.constexpr):
     """The pointer in a column."""
-    bits = tl.load(row_ptr + column)
+    pointer = tl.load(row_ptr + column).to(tl.pointer_type(DTYPE))
     if ALIGNED:
         # An address from memory carries no alignment, and a GPU then loads element by element.
-        bits = tl.multiple_of(bits, 16)
-    return bits.to(tl.pointer_type(DTYPE))
+        pointer = tl.multiple_of(pointer, 16)
+    return pointer
 
 
 @triton.jit

@@ -4,7 +4,7 @@
 Element i is kept where its uniform draw is < keep_probability; counters as in common/philox.py,
 Note [Random number layout], with i the element's position in the dense tensor. Reads x once, writes
 out and mask once.
-The backward is pointwise: grad * mask * scale.
+`native_dropout_backward`: grad * mask * scale, for tensors of one layout.
 """
 
 import triton
@@ -43,3 +43,15 @@ def native_dropout(
     _drop_lane(
         x_ptr, out_ptr, mask_ptr, start + 3 * GROUPS, count, keep_probability, scale, bits3, ACC
     )
+
+
+@triton.jit
+def native_dropout_backward(
+    grad_ptr, mask_ptr, out_ptr, count, scale, ACC: tl.constexpr, BLOCK: tl.constexpr
+):
+    """Dense grad, mask, out of `count` elements; grid cdiv(count, BLOCK)."""
+    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = index < count
+    grad = tl.load(grad_ptr + index, mask=inside, other=0.0).to(ACC)
+    keep = tl.load(mask_ptr + index, mask=inside, other=0).to(ACC)
+    tl.store(out_ptr + index, (grad * keep * scale).to(out_ptr.dtype.element_ty), mask=inside)

@@ -21,9 +21,9 @@ def _add(a, b):
 
 @triton.jit
 def sum_inner(
-    x_ptr, out_ptr, kept, kept_inner, reduced_outer, reduced, split_length, count,
+    x_ptr, out_ptr, kept, kept_inner, reduced_outer, reduced, split_length,
     stride_k0, stride_k1, stride_r0, stride_r1, stride_out_k0, stride_out_k1, stride_out_split,
-    ACC: tl.constexpr, MEAN: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+    count, ACC: tl.constexpr, MEAN: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """x [kept, reduced_outer, reduced] -> out [kept]; grid (cdiv(kept, ROWS), splits)."""
     tile, k0, k1, mask = reduce_inner(
@@ -43,9 +43,9 @@ def sum_inner(
 
 @triton.jit
 def sum_outer(
-    x_ptr, out_ptr, kept_outer, kept_inner, reduced_outer, reduced, split_length, count,
+    x_ptr, out_ptr, kept_outer, kept_inner, reduced_outer, reduced, split_length,
     stride_k0, stride_k1, stride_r0, stride_r1, stride_out_k0, stride_out_k1, stride_out_split,
-    ACC: tl.constexpr, MEAN: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+    count, ACC: tl.constexpr, MEAN: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """x [kept_outer, reduced_outer, reduced, kept_inner] -> out.
 

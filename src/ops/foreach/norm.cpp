@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "ops/foreach/tensor_table.h"
+#include "ops/framework/launch.h"
+#include "ops/framework/output.h"
+#include "ops/framework/plain_op.h"
+
+namespace tilewise::ops {
+namespace {
+
+// The kernels' ORDER: 1, 2, 0 for the maximum norm, -1 for those they do not have.
+int64_t kernel_order(const at::Scalar& ord) {
+  if (ord.isComplex()) return -1;
+  const double order = ord.toDouble();
+  if (order == 1 || order == 2) return static_cast<int64_t>(order);
+  return std::isinf(order) && order > 0 ? 0 : -1;
+}
+
+struct ForeachNorm : PlainOp {
+  static const char* refuse(at::TensorList self, const at::Scalar& ord,
+                            std::optional<at::ScalarType> dtype) {
+    const int64_t order = kernel_order(ord);
+    if (order < 0) return "norm of an order other than 1, 2 and infinity";
+    if (const char* reason = refuse_lists({self})) return reason;
+    if (dtype.has_value() && *dtype != self[0].scalar_type()) return "norm in another dtype";
+    if (order == 0)
+      for (const Tensor& tensor : self)
+        if (tensor.numel() == 0) return "norm of no elements";
+    return nullptr;
+  }
+
+  static std::vector<Tensor> call(at::TensorList self, const at::Scalar& ord,
+                                  std::optional<at::ScalarType>) {
+    static const Kernel chunks("foreach/norm", "norm_chunks");
+    static const Kernel tensors("foreach/norm", "norm_tensors");
+    const TensorTable table({self}, {});
+    const Tensor& first = self[0];
+    const DType dtype = element_type(first);
+    const auto count = static_cast<int64_t>(self.size());
+    const auto order = constant(kernel_order(ord));
+    const auto acc = constant(accumulate_type(dtype));
+    const Tensor norms = allocate_output({count}, {}, first.options());
+    const Tensor partial = allocate_output(
+        {table.chunks()}, {}, first.options().dtype(dtype == DType::fp64 ? at::kDouble : at::kFloat));
+    const int64_t block = first.is_cpu() ? 64 : 1024;
+    LaunchOptions options;
+    options.num_stages = 1;
+    if (table.chunks() > 0)
+      launch(chunks, options, grid_1d(table.chunks()), first, table.table(), table.chunk_map(),
+             written(partial), constant(dtype), acc, order, constant(table.is_aligned()),
+             constant(table.chunk_size()), constant(block));
+    options.grain = 64;
+    launch(tensors, options, grid_1d(count), first, table.table(), partial, written(norms), acc,
+           order, constant(table.chunk_size()), constant(int64_t{64}));
+    std::vector<Tensor> result;
+    result.reserve(self.size());
+    for (int64_t i = 0; i < count; ++i) result.push_back(norms.select(0, i));
+    return result;
+  }
+};
+TILEWISE_OPERATOR(ForeachNorm, "_foreach_norm.Scalar");
+
+}  // namespace
+}  // namespace tilewise::ops

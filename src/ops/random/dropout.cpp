@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "ops/framework/launch.h"
+#include "ops/framework/output.h"
+#include "ops/framework/plain_op.h"
+#include "ops/random/philox_state.h"
+
+namespace tilewise::ops {
+namespace {
+
+// The numbers differ from stock PyTorch's for a seed, as those of its own devices do.
+struct NativeDropout : PlainOp {
+  static const char* refuse(const Tensor& input, double p, std::optional<bool> train) {
+    if (train.has_value() && !*train) return "dropout outside of training";
+    if (!input.is_floating_point()) return "dropout of a dtype that is not floating";
+    if (!(p >= 0 && p <= 1)) return "dropout: probability outside of [0, 1]";
+    if (!input.is_non_overlapping_and_dense()) return "dropout of a tensor with gaps";
+    return input.numel() == 0 ? "dropout of no elements" : nullptr;
+  }
+
+  static std::tuple<Tensor, Tensor> call(const Tensor& input, double p, std::optional<bool>) {
+    static const Kernel kernel("random/dropout", "native_dropout");
+    // Element numbers count positions in memory: input, output and mask have the same strides.
+    Tensor out = allocate_output(input.sizes(), input.strides(), input.options());
+    Tensor mask = allocate_output(input.sizes(), input.strides(), input.options().dtype(at::kBool));
+    const int64_t count = input.numel();
+    const PhiloxState random = take_random_numbers(std::nullopt, input.device(), count);
+    const double keep = 1.0 - p;
+    const double scale = keep == 0 ? 0 : 1.0 / keep;
+    const bool is_double = input.scalar_type() == at::kDouble;
+    LaunchOptions options;
+    options.grain = 8;
+    const auto run = [&](auto factor) {
+      launch(kernel, options, grid_1d(ceil_div(count, 1024)), input, input, written(out),
+             written(mask), stride(count), keep, factor, int64(random.seed), int64(random.offset),
+             constant(is_double ? DType::fp64 : DType::fp32), constant(1));
+    };
+    if (is_double)
+      run(fp64(scale));
+    else
+      run(scale);
+    return {std::move(out), std::move(mask)};
+  }
+};
+TILEWISE_OPERATOR(NativeDropout, "native_dropout");
+
+struct NativeDropoutBackward : PlainOp {
+  static const char* refuse(const Tensor& grad_output, const Tensor& mask, double) {
+    if (!grad_output.is_floating_point() || mask.scalar_type() != at::kBool)
+      return "dropout: dtypes of gradient and mask";
+    if (grad_output.sizes() != mask.sizes() || grad_output.strides() != mask.strides() ||
+        !mask.is_non_overlapping_and_dense())
+      return "dropout: gradient and mask have different layouts";
+    return nullptr;
+  }
+
+  static Tensor call(const Tensor& grad_output, const Tensor& mask, double scale) {
+    static const Kernel kernel("random/dropout", "native_dropout_backward");
+    Tensor grad_input =
+        allocate_output(grad_output.sizes(), grad_output.strides(), grad_output.options());
+    const int64_t count = grad_output.numel();
+    if (count == 0) return grad_input;
+    const bool is_double = grad_output.scalar_type() == at::kDouble;
+    LaunchOptions options;
+    options.grain = 32;
+    const auto run = [&](auto factor) {
+      launch(kernel, options, grid_1d(ceil_div(count, 1024)), grad_output, grad_output, mask,
+             written(grad_input), stride(count), factor,
+             constant(is_double ? DType::fp64 : DType::fp32), constant(1024));
+    };
+    if (is_double)
+      run(fp64(scale));
+    else
+      run(scale);
+    return grad_input;
+  }
+};
+TILEWISE_OPERATOR(NativeDropoutBackward, "native_dropout_backward");
+
+}  // namespace
+}  // namespace tilewise::ops
