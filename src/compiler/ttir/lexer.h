@@ -3,6 +3,7 @@
 // operation, since MLIR's printer puts everything of it but its regions on one line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -101,7 +101,8 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
   };
   if (variant.is_flat()) {
     // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are wide.
-    if (specialize_strides && !wide)
+    // (A 1 would become a constexpr, which has no type for the kernel to index with.)
+    if (specialize_strides && !wide && iter.numel() != 1)
       pack.stride(iter.numel());
     else
       add(iter.numel());
