@@ -45,18 +45,12 @@ bool LaneOps::emit_float(const Operation& op, const Operands& x, ScalarKind kind
   return false;
 }
 
-// One comparison and select is one x86 instruction that returns b where either is NaN; a second
-// select puts a's NaN in (propagate) or b's NaN out. Of zeros with different signs either is
-// returned.
+// Of zeros with different signs either is returned (nsz), which leaves three x86 instructions.
 std::string LaneOps::extremum(bool maximum, bool propagate_nan, const std::string& a,
                               const std::string& b, ScalarKind kind, int lanes) {
-  const std::string type = llvm_type(kind, lanes);
-  const std::string takes_a =
-      b_.assign(std::string("fcmp ") + (maximum ? "ogt " : "olt ") + type + " " + a + ", " + b);
-  const std::string chosen = select(takes_a, a, b, kind, lanes);
-  const std::string& suspect = propagate_nan ? a : b;
-  const std::string is_nan = b_.assign("fcmp uno " + type + " " + suspect + ", " + suspect);
-  return select(is_nan, a, chosen, kind, lanes);
+  const char* name = propagate_nan ? (maximum ? "maximum" : "minimum")
+                                   : (maximum ? "maxnum" : "minnum");
+  return intrinsic(name, kind, lanes, {a, b}, "", "nsz ");
 }
 
 }  // namespace tilewise::compiler

@@ -33,7 +33,8 @@ std::string LaneOps::suffix(ScalarKind kind, int lanes) const {
 }
 
 std::string LaneOps::intrinsic(const std::string& name, ScalarKind kind, int lanes,
-                               const Operands& x, const std::string& extra) {
+                               const Operands& x, const std::string& extra,
+                               const std::string& flags) {
   const std::string type = llvm_type(kind, lanes);
   const std::string full = "@llvm." + name + "." + suffix(kind, lanes);
   std::string parameters;
@@ -47,7 +48,7 @@ std::string LaneOps::intrinsic(const std::string& name, ScalarKind kind, int lan
     arguments += ", " + extra;
   }
   module_.declare("declare " + type + " " + full + "(" + parameters + ")");
-  return b_.assign("call " + type + " " + full + "(" + arguments + ")");
+  return b_.assign("call " + flags + type + " " + full + "(" + arguments + ")");
 }
 
 std::vector<std::string> LaneOps::emit(const Operation& op,

@@ -66,7 +66,7 @@ class LaneOps {
                                bool is_signed, int lanes);
 
   std::string intrinsic(const std::string& name, ScalarKind kind, int lanes, const Operands& x,
-                        const std::string& extra = "");
+                        const std::string& extra = "", const std::string& flags = "");
   std::string suffix(ScalarKind kind, int lanes) const;
 
   TextBuilder& b_;

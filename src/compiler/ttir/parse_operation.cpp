@@ -221,6 +221,17 @@ void Parser::parse_carried(Operation& op, std::vector<std::unique_ptr<Value>>& a
   for (size_t i = 0; i < names.size(); ++i) define_value(names[i], arguments[first + i].get());
 }
 
+// The printer leaves out the scf.yield of a region that yields nothing.
+static void end_region(Region& region, const Operation& parent) {
+  Block& block = *region.blocks.front();
+  if (block.terminator() && block.terminator()->is("scf.yield")) return;
+  auto yield = std::make_unique<Operation>();
+  yield->name = "scf.yield";
+  yield->parent = &block;
+  yield->location = parent.location;
+  block.operations.push_back(std::move(yield));
+}
+
 // scf.for %i = %lower to %upper step %step iter_args(%a = %x) -> (T) : i32 { ... }
 void Parser::parse_for(Operation& op) {
   if (accept("unsigned")) op.attributes["unsignedCmp"] = {};
@@ -245,6 +256,7 @@ void Parser::parse_for(Operation& op) {
   if (accept(":")) parse_type();
   op.regions.emplace_back();
   parse_region(op.regions.back(), &op, std::move(arguments));
+  if (signature.results.empty()) end_region(op.regions.back(), op);
   if (at("{")) parse_attribute_entries(op.attributes);
   set_result_types(op, signature, 0);
 }
@@ -259,6 +271,8 @@ void Parser::parse_if(Operation& op) {
     op.regions.emplace_back();
     parse_region(op.regions.back(), &op, {});
   }
+  if (signature.results.empty())
+    for (Region& region : op.regions) end_region(region, op);
   if (at("{")) parse_attribute_entries(op.attributes);
   set_result_types(op, signature, 0);
 }
