@@ -552,14 +552,17 @@ def test_gather():
 def atomic_kernel(index_ptr, y_ptr, n, BLOCK: tl.constexpr):
     offs = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = offs < n
-    tl.atomic_add(y_ptr + tl.load(index_ptr + offs, mask=mask, other=0), 1.0, mask=mask)
+    one = tl.full((BLOCK,), 1, y_ptr.dtype.element_ty)
+    tl.atomic_add(y_ptr + tl.load(index_ptr + offs, mask=mask, other=0), one, mask=mask)
 
 
-def test_atomic_add():
+@pytest.mark.parametrize("kind", ["fp32", "fp16", "bf16", "fp64", "i32"])
+def test_atomic_add(kind):
     index = torch.randint(0, 10, (300,))
-    y = torch.zeros(10)
-    compile_kernel(atomic_kernel, {"index_ptr": "*i64", "y_ptr": "*fp32", "n": "i32"}, BLOCK=128).run((3,), index, y, 300)
-    assert torch.equal(y, torch.bincount(index, minlength=10).float())
+    y = torch.zeros(10, dtype=TYPES[kind])
+    signature = {"index_ptr": "*i64", "y_ptr": "*" + kind, "n": "i32"}
+    compile_kernel(atomic_kernel, signature, BLOCK=128).run((3,), index, y, 300)
+    assert torch.equal(y, torch.bincount(index, minlength=10).to(TYPES[kind]))
 
 
 @triton.jit

@@ -35,11 +35,16 @@ std::string KernelEmitter::emit(const std::string& entry) {
   const std::string more = builder_.assign("icmp slt i64 %program, %last");
   builder_.line("br i1 " + more + ", label %program.body, label %program.end");
   builder_.label("program.body");
-  builder_.line("%linear = trunc i64 %program to i32");
-  builder_.line("%program.x = urem i32 %linear, %grid.x");
-  builder_.line("%linear.yz = udiv i32 %linear, %grid.x");
-  builder_.line("%program.y = urem i32 %linear.yz, %grid.y");
-  builder_.line("%program.z = udiv i32 %linear.yz, %grid.y");
+  builder_.text(R"(  %wide.x = zext i32 %grid.x to i64
+  %wide.y = zext i32 %grid.y to i64
+  %index.x = urem i64 %program, %wide.x
+  %index.yz = udiv i64 %program, %wide.x
+  %index.y = urem i64 %index.yz, %wide.y
+  %index.z = udiv i64 %index.yz, %wide.y
+  %program.x = trunc i64 %index.x to i32
+  %program.y = trunc i64 %index.y to i32
+  %program.z = trunc i64 %index.z to i32
+)");
   for (size_t i = 0; i < program_.schedules.size(); ++i) {
     labels_[program_.schedules[i]->block] = "block" + std::to_string(i);
   }
@@ -214,13 +219,42 @@ std::string KernelEmitter::emit_atomic(const Operation& op, const std::string& p
     return builder_.assign("extractvalue { " + type + ", i1 } " + pair + ", 0");
   }
   std::string name = op.word("atomic_rmw_op");
+  if (kind == ScalarKind::bf16 && name == "fadd") return emit_atomic_bfloat(pointer, value);
   if (kind == ScalarKind::bf16 || kind == ScalarKind::i1) {
-    throw CompileError(op.location, std::string("atomics on ") + kind_name(kind));
+    throw CompileError(op.location, std::string("atomic ") + name + " on " + kind_name(kind));
   }
   if (name == "exch") name = "xchg";
   if (is_float(kind) && (name == "max" || name == "min")) name = "f" + name;
   return builder_.assign("atomicrmw " + name + " ptr " + pointer + ", " + type + " " + value +
                          " acq_rel");
+}
+
+// LLVM's own expansion would add with an instruction that flushes denormals.
+std::string KernelEmitter::emit_atomic_bfloat(const std::string& pointer,
+                                              const std::string& value) {
+  constexpr ScalarKind kNarrow = ScalarKind::bf16;
+  constexpr ScalarKind kWide = ScalarKind::f32;
+  const std::string slot = builder_.slot("i16");
+  const std::string again = builder_.fresh_label("again");
+  const std::string done = builder_.fresh_label("added");
+  const std::string first =
+      builder_.assign("load atomic i16, ptr " + pointer + " monotonic, align 2");
+  const std::string addend = lane_ops_.convert_float(value, kNarrow, kWide, 1);
+  builder_.line("store i16 " + first + ", ptr " + slot);
+  builder_.line("br label %" + again);
+  builder_.label(again);
+  const std::string old = builder_.assign("load i16, ptr " + slot);
+  const std::string sum = builder_.assign(
+      "fadd float " + lane_ops_.convert_float(old, kNarrow, kWide, 1) + ", " + addend);
+  const std::string rounded = lane_ops_.convert_float(sum, kWide, kNarrow, 1);
+  const std::string pair = builder_.assign("cmpxchg ptr " + pointer + ", i16 " + old + ", i16 " +
+                                           rounded + " acq_rel monotonic");
+  const std::string seen = builder_.assign("extractvalue { i16, i1 } " + pair + ", 0");
+  const std::string success = builder_.assign("extractvalue { i16, i1 } " + pair + ", 1");
+  builder_.line("store i16 " + seen + ", ptr " + slot);
+  builder_.line("br i1 " + success + ", label %" + done + ", label %" + again);
+  builder_.label(done);
+  return old;
 }
 
 void KernelEmitter::emit_assertion(const Operation& op, const std::string& condition) {

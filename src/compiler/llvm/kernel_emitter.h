@@ -56,6 +56,7 @@ class KernelEmitter {
   void emit_while(const Item& item);
   void emit_dot(const Item& item);
   void emit_copy(const Item& item);
+  std::string emit_atomic_bfloat(const std::string& pointer, const std::string& value);
 
   // Scalars that change in a loop live in stack slots.
   std::string slot_for(const Value* value);

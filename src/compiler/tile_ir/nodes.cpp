@@ -19,7 +19,7 @@ std::vector<const Value*> Root::inputs() const {
 bool Item::writes_memory() const {
   if (kind == Kind::operation) {
     return is_class(*op, OpClass::store) || is_class(*op, OpClass::atomic) ||
-           is_class(*op, OpClass::effect);
+           op->is("gpu.barrier") || op->is("ttg.local_barrier");
   }
   for (const Root& root : roots) {
     if (root.writes_memory()) return true;
