@@ -23,8 +23,8 @@ std::optional<Matrix> as_matrix(const Tensor& tensor, int64_t dim) {
   Dimensions after;
   for (int64_t i = 0; i < tensor.dim(); ++i)
     (i < dim ? before : after).add(tensor.size(i), {tensor.stride(i)});
-  const auto rows = before.collapse();
-  const auto columns = after.collapse();
+  const auto rows = before.collapse_in_order();
+  const auto columns = after.collapse_in_order();
   if (!rows || !columns || rows->outer > 1 || columns->outer > 1) return std::nullopt;
   return Matrix{rows->inner, columns->inner, rows->inner_stride[0],
                 columns->inner > 1 ? columns->inner_stride[0] : 1};

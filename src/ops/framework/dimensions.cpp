@@ -9,6 +9,10 @@ std::optional<DimensionPair> Dimensions::collapse() {
   std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
     return a.strides[0] > b.strides[0];
   });
+  return collapse_in_order();
+}
+
+std::optional<DimensionPair> Dimensions::collapse_in_order() {
   size_t count = 0;
   for (const Item& item : items_) {
     if (count > 0) {

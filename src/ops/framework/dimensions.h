@@ -40,6 +40,10 @@ class Dimensions {
   // every tensor runs through in one go.
   std::optional<DimensionPair> collapse();
 
+  // Keeps the order in which they were added: where a position has a meaning that the strides do
+  // not tell (an index in another tensor).
+  std::optional<DimensionPair> collapse_in_order();
+
  private:
   struct Item {
     int64_t size;

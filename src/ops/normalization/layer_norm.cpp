@@ -64,8 +64,8 @@ struct Rows {
     Dimensions inner;
     for (int64_t i = 0; i < tensor.dim(); ++i)
       (i < tensor.dim() - normalized_dims ? outer : inner).add(tensor.size(i), {tensor.stride(i)});
-    const auto rows = outer.collapse();
-    const auto elements = inner.collapse();
+    const auto rows = outer.collapse_in_order();
+    const auto elements = inner.collapse_in_order();
     if (!rows || !elements || rows->outer > 1 || elements->outer > 1) return false;
     row_stride = rows->inner > 1 ? rows->inner_stride[0] : elements->inner;
     return elements->inner == 1 || elements->inner_stride[0] == 1;

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "dispatch/refusal.h"
 #include "ops/framework/structured_op.h"
 #include "ops/reduction/reduction_plan.h"
 
@@ -47,6 +48,8 @@ TILEWISE_STRUCTURED(Sum, "sum.dim_IntList");
 struct Mean : StructuredOp<at::meta::structured_mean_dim> {
   void impl(const Tensor& self, at::OptionalIntArrayRef dim, bool, std::optional<at::ScalarType>,
             const Tensor& out) {
+    // ATen's own error names the type of out=.
+    if (!out.is_floating_point()) throw dispatch::Refusal{"mean into a dtype that is not floating"};
     sum(self, dim, out, true);
   }
 };
