@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fills a dense tensor with uniform or normal numbers; counters as in common/philox.py, Note
-[Random
-number layout].
+"""Fills a dense tensor with random numbers; counters as in common/philox.py, Note [Random number
+layout].
 
 `uniform`: [low, high) with 24 random bits. `normal`: Box-Muller, lanes 0 and 1 give the elements of
 lanes 0 and 1, lanes 2 and 3 those of 2 and 3.
@@ -20,16 +19,23 @@ def _store_lane(out_ptr, start, count, value):
 
 
 @triton.jit
+def _scale(bits, low, high, dtype: tl.constexpr):
+    """[low, high): where rounding gives `high`, it becomes `low`, as on PyTorch's GPUs."""
+    value = (low + (high - low) * to_uniform(bits)).to(dtype)
+    return tl.where(value.to(tl.float32) >= high, low, value.to(tl.float32))
+
+
+@triton.jit
 def uniform(out_ptr, count, low, high, seed, offset, CHUNKS: tl.constexpr):
     """out [count]; grid cdiv(count, CHUNKS * 1024)."""
     chunk = tl.program_id(0).to(tl.int64) * CHUNKS + tl.arange(0, CHUNKS)
     bits0, bits1, bits2, bits3 = draw(seed, offset, chunk)
     start = chunk * CHUNK
-    width = high - low
-    _store_lane(out_ptr, start, count, low + width * to_uniform(bits0))
-    _store_lane(out_ptr, start + GROUPS, count, low + width * to_uniform(bits1))
-    _store_lane(out_ptr, start + 2 * GROUPS, count, low + width * to_uniform(bits2))
-    _store_lane(out_ptr, start + 3 * GROUPS, count, low + width * to_uniform(bits3))
+    dtype: tl.constexpr = out_ptr.dtype.element_ty
+    _store_lane(out_ptr, start, count, _scale(bits0, low, high, dtype))
+    _store_lane(out_ptr, start + GROUPS, count, _scale(bits1, low, high, dtype))
+    _store_lane(out_ptr, start + 2 * GROUPS, count, _scale(bits2, low, high, dtype))
+    _store_lane(out_ptr, start + 3 * GROUPS, count, _scale(bits3, low, high, dtype))
 
 
 @triton.jit
@@ -44,3 +50,15 @@ def normal(out_ptr, count, mean, std, seed, offset, CHUNKS: tl.constexpr):
     _store_lane(out_ptr, start + GROUPS, count, mean + std * normal1)
     _store_lane(out_ptr, start + 2 * GROUPS, count, mean + std * normal2)
     _store_lane(out_ptr, start + 3 * GROUPS, count, mean + std * normal3)
+
+
+@triton.jit
+def bernoulli(out_ptr, count, probability, seed, offset, CHUNKS: tl.constexpr):
+    """out [count], 1 with `probability`, else 0; grid cdiv(count, CHUNKS * 1024)."""
+    chunk = tl.program_id(0).to(tl.int64) * CHUNKS + tl.arange(0, CHUNKS)
+    bits0, bits1, bits2, bits3 = draw(seed, offset, chunk)
+    start = chunk * CHUNK
+    _store_lane(out_ptr, start, count, to_uniform(bits0) < probability)
+    _store_lane(out_ptr, start + GROUPS, count, to_uniform(bits1) < probability)
+    _store_lane(out_ptr, start + 2 * GROUPS, count, to_uniform(bits2) < probability)
+    _store_lane(out_ptr, start + 3 * GROUPS, count, to_uniform(bits3) < probability)

@@ -22,7 +22,7 @@ DTYPES = operator_samples.ALL_DTYPES if FULL else operator_samples.EVERYDAY_DTYP
 SAMPLE_LIMIT = None if FULL else 12
 
 # Random operators have tests of their own: the same seed gives other numbers than stock PyTorch's.
-RANDOM = {"native_dropout", "native_dropout_backward"}
+RANDOM = {"bernoulli_", "native_dropout", "native_dropout_backward", "normal_", "uniform_"}
 
 OVERLOADS = [name for name in tilewise.registered(DEVICE) if name.split(".")[0] not in RANDOM]
 OPINFO_NAMES = sorted(
