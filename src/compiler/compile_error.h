@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler throws for a kernel that it cannot translate: the user's source position and the
-// reason. A broken invariant of the compiler itself is an InternalError (base/check.h) instead.
+// What the compiler throws for a kernel that it cannot translate: the user's source position and
+// the reason. A broken invariant of the compiler itself is an InternalError (base/check.h) instead.
 #pragma once
 
 #include <stdexcept>
@@ -24,8 +24,8 @@ struct SourceLocation {
 class CompileError : public std::runtime_error {
  public:
   CompileError(SourceLocation location, std::string reason, std::string kernel = "")
-      : std::runtime_error((kernel.empty() ? "" : "kernel \"" + kernel + "\": ") +
-                           location.text() + ": " + reason),
+      : std::runtime_error((kernel.empty() ? "" : "kernel \"" + kernel + "\": ") + location.text() +
+                           ": " + reason),
         kernel(std::move(kernel)),
         location(std::move(location)),
         reason(std::move(reason)) {}

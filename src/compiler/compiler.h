@@ -4,7 +4,8 @@
 //   CompiledKernel kernel = compile(ttir, target_from_name(host_target_name()), "softmax");
 //
 // llvm_ir exports `entry` with the CPU kernel ABI:
-//   void entry(const uint64_t* args, const int32_t* grid, int64_t first, int64_t last, char* scratch)
+//   void entry(const uint64_t* args, const int32_t* grid, int64_t first, int64_t last, char*
+//   scratch)
 // docs/cpu-compiler.md follows one kernel through the stages.
 #pragma once
 

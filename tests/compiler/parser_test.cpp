@@ -105,9 +105,15 @@ TEST(Parser, DamagedTextIsRefused) {
       for (int change = 0; change < 3; ++change) {
         const size_t at = random() % text.size();
         switch (random() % 3) {
-          case 0: text.erase(at, 1 + random() % 8); break;
-          case 1: text[at] = "%(){}<>,:=0129xtf"[random() % 17]; break;
-          default: text.insert(at, text.substr(random() % text.size(), random() % 12)); break;
+          case 0:
+            text.erase(at, 1 + random() % 8);
+            break;
+          case 1:
+            text[at] = "%(){}<>,:=0129xtf"[random() % 17];
+            break;
+          default:
+            text.insert(at, text.substr(random() % text.size(), random() % 12));
+            break;
         }
       }
       try {

@@ -20,7 +20,8 @@ std::string kernel(const std::string& body) {
     %qs = tt.splat %q : !tt.ptr<f32> -> tensor<128x!tt.ptr<f32>>
     %qq = tt.addptr %qs, %range : tensor<128x!tt.ptr<f32>>, tensor<128xi32>
     %x = tt.load %pp : tensor<128x!tt.ptr<f32>>
-)" + body + "    tt.return\n  }\n}\n";
+)" + body +
+         "    tt.return\n  }\n}\n";
 }
 
 std::string sum(const std::string& result, const std::string& operand) {
@@ -52,7 +53,8 @@ TEST(Schedule, IndependentReductionAndStoreShareANest) {
 }
 
 TEST(Schedule, ExpensiveSharedValuesAreComputedOnce) {
-  const std::string text = tile_ir(kernel("%e = math.exp %x : tensor<128xf32>\n" + sum("s", "e") + R"(
+  const std::string text =
+      tile_ir(kernel("%e = math.exp %x : tensor<128xf32>\n" + sum("s", "e") + R"(
     %t = tt.splat %s : f32 -> tensor<128xf32>
     %r = arith.mulf %e, %t : tensor<128xf32>
     tt.store %qq, %r : tensor<128x!tt.ptr<f32>>
@@ -61,7 +63,8 @@ TEST(Schedule, ExpensiveSharedValuesAreComputedOnce) {
 }
 
 TEST(Schedule, CheapSharedValuesAreComputedAgain) {
-  const std::string text = tile_ir(kernel("%e = arith.addf %x, %x : tensor<128xf32>\n" + sum("s", "e") + R"(
+  const std::string text =
+      tile_ir(kernel("%e = arith.addf %x, %x : tensor<128xf32>\n" + sum("s", "e") + R"(
     %t = tt.splat %s : f32 -> tensor<128xf32>
     %r = arith.mulf %e, %t : tensor<128xf32>
     tt.store %qq, %r : tensor<128x!tt.ptr<f32>>

@@ -8,7 +8,7 @@ import pytest
 import torch
 import triton
 import triton.language as tl
-from tile_compiler import CompileError, compile_kernel, make_ttir, compile_ttir
+from tile_compiler import CompileError, compile_kernel, compile_ttir, make_ttir
 from triton.language.extra import libdevice
 
 TYPES = {
@@ -68,7 +68,9 @@ def copy_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
 @pytest.mark.parametrize("kind", list(TYPES))
 @pytest.mark.parametrize("block", [1, 16, 1024])
 def test_copy_touches_no_masked_lane(kind, block):
-    kernel = compile_kernel(copy_kernel, {"x_ptr": "*" + kind, "y_ptr": "*" + kind, "n": "i32"}, BLOCK=block)
+    kernel = compile_kernel(
+        copy_kernel, {"x_ptr": "*" + kind, "y_ptr": "*" + kind, "n": "i32"}, BLOCK=block
+    )
     for n in SIZES if block > 1 else [1, 5]:
         x = guarded(random_tensor(kind, n))
         y = guarded(torch.zeros(n, dtype=TYPES[kind]))
@@ -149,8 +151,12 @@ def test_comparisons_and_where(kind):
     assert torch.equal(where, torch.where(x > y, x, -y))
     nan = torch.tensor([float("nan"), 1, float("nan"), -0.0], dtype=TYPES[kind])
     other = torch.tensor([1, float("nan"), float("nan"), 1], dtype=TYPES[kind])
-    assert torch.equal(run_binary(kind, "max_nan", nan, other).isnan(), torch.maximum(nan, other).isnan())
-    assert torch.equal(run_binary(kind, "max", nan, other).nan_to_num(7), torch.fmax(nan, other).nan_to_num(7))
+    assert torch.equal(
+        run_binary(kind, "max_nan", nan, other).isnan(), torch.maximum(nan, other).isnan()
+    )
+    assert torch.equal(
+        run_binary(kind, "max", nan, other).nan_to_num(7), torch.fmax(nan, other).nan_to_num(7)
+    )
 
 
 @pytest.mark.parametrize("kind", INTEGERS)
@@ -206,7 +212,9 @@ def cast_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
 def test_casts(source, target):
     x = random_tensor(source, 777)
     y = torch.zeros(777, dtype=TYPES[target])
-    kernel = compile_kernel(cast_kernel, {"x_ptr": "*" + source, "y_ptr": "*" + target, "n": "i32"}, BLOCK=256)
+    kernel = compile_kernel(
+        cast_kernel, {"x_ptr": "*" + source, "y_ptr": "*" + target, "n": "i32"}, BLOCK=256
+    )
     kernel.run((4,), x, y, 777)
     assert torch.equal(y, x.to(TYPES[target]))
 
@@ -217,7 +225,9 @@ def test_fp32_to_bf16_rounds_all_kinds_of_numbers():
     bits[1000:2000] = 0x7F7F8000 + torch.arange(1000) - 500  # Around overflow.
     x = bits.view(torch.float32)
     y = torch.zeros(x.numel(), dtype=torch.bfloat16)
-    kernel = compile_kernel(cast_kernel, {"x_ptr": "*fp32", "y_ptr": "*bf16", "n": "i32"}, BLOCK=1024)
+    kernel = compile_kernel(
+        cast_kernel, {"x_ptr": "*fp32", "y_ptr": "*bf16", "n": "i32"}, BLOCK=1024
+    )
     kernel.run((triton.cdiv(x.numel(), 1024),), x, y, x.numel())
     expected = x.to(torch.bfloat16)
     assert torch.equal(y.isnan(), expected.isnan())
@@ -254,20 +264,29 @@ def unary_kernel(x_ptr, y_ptr, n, OP: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @pytest.mark.parametrize("kind", ["fp32", "fp64"])
-@pytest.mark.parametrize("op", ["exp", "log", "sqrt", "erf", "sin", "floor", "tanh", "rsqrt", "lgamma", "sigmoid"])
+@pytest.mark.parametrize(
+    "op", ["exp", "log", "sqrt", "erf", "sin", "floor", "tanh", "rsqrt", "lgamma", "sigmoid"]
+)
 def test_functions(kind, op):
     x = random_tensor(kind, 1000) * 3
     y = torch.zeros_like(x)
-    compile_kernel(unary_kernel, {"x_ptr": "*" + kind, "y_ptr": "*" + kind, "n": "i32"}, OP=op, BLOCK=256).run(
-        (4,), x, y, 1000
-    )
+    compile_kernel(
+        unary_kernel, {"x_ptr": "*" + kind, "y_ptr": "*" + kind, "n": "i32"}, OP=op, BLOCK=256
+    ).run((4,), x, y, 1000)
     argument = x.abs() if op in ("log", "sqrt", "rsqrt") else x
     torch.testing.assert_close(y, getattr(torch, op)(argument))
 
 
 @triton.jit
 def reduce_kernel(
-    x_ptr, o_ptr, rows, columns, OP: tl.constexpr, AXIS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+    x_ptr,
+    o_ptr,
+    rows,
+    columns,
+    OP: tl.constexpr,
+    AXIS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
 ):
     r = tl.arange(0, ROWS)
     c = tl.arange(0, COLUMNS)
@@ -296,7 +315,9 @@ def test_reductions(kind, op, axis, shape):
     y = torch.zeros(shape[1 - axis], dtype=TYPES[out_kind])
     sizes = [triton.next_power_of_2(s) for s in shape]
     signature = {"x_ptr": "*" + kind, "o_ptr": "*" + out_kind, "rows": "i32", "columns": "i32"}
-    kernel = compile_kernel(reduce_kernel, signature, OP=op, AXIS=axis, ROWS=sizes[0], COLUMNS=sizes[1])
+    kernel = compile_kernel(
+        reduce_kernel, signature, OP=op, AXIS=axis, ROWS=sizes[0], COLUMNS=sizes[1]
+    )
     kernel.run((1,), x, y, *shape)
     if op == "sum":
         # Every addition is rounded to the type.
@@ -317,7 +338,9 @@ def nan_max_kernel(x_ptr, o_ptr, n, BLOCK: tl.constexpr):
 
 
 def test_extrema_of_nothing_and_of_nan():
-    kernel = compile_kernel(nan_max_kernel, {"x_ptr": "*fp32", "o_ptr": "*fp32", "n": "i32"}, BLOCK=128)
+    kernel = compile_kernel(
+        nan_max_kernel, {"x_ptr": "*fp32", "o_ptr": "*fp32", "n": "i32"}, BLOCK=128
+    )
     out = torch.zeros(2)
     kernel.run((1,), torch.zeros(1), out, 0)
     assert out.tolist() == [float("-inf"), 0.0]
@@ -338,7 +361,9 @@ def softmax_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
 def test_softmax_of_rows(n):
     x = guarded(torch.randn(5, n))
     y = guarded(torch.zeros(5, n))
-    compile_kernel(softmax_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "n": "i32"}, BLOCK=1024).run((5,), x, y, n)
+    compile_kernel(
+        softmax_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "n": "i32"}, BLOCK=1024
+    ).run((5,), x, y, n)
     torch.testing.assert_close(y, torch.softmax(x, 1))
 
 
@@ -455,7 +480,14 @@ def test_matrix_product(kind, shape, transposed):
     a, b = guarded(random_tensor(kind, m, k)), guarded(random_tensor(kind, k, n))
     stored = guarded(b.t().contiguous()) if transposed else b
     c = guarded(torch.zeros(m, n))
-    signature = {"a_ptr": "*" + kind, "b_ptr": "*" + kind, "c_ptr": "*fp32", "M": "i32", "N": "i32", "K": "i32"}
+    signature = {
+        "a_ptr": "*" + kind,
+        "b_ptr": "*" + kind,
+        "c_ptr": "*fp32",
+        "M": "i32",
+        "N": "i32",
+        "K": "i32",
+    }
     kernel = compile_kernel(matmul_kernel, signature, BM=32, BN=32, BK=16, TRANSPOSED=transposed)
     kernel.run((triton.cdiv(m, 32), triton.cdiv(n, 32)), a, stored, c, m, n, k)
     torch.testing.assert_close(c, a.float() @ b.float(), rtol=1e-4, atol=1e-4)
@@ -490,7 +522,9 @@ def test_flash_attention(n):
     q, k, v = torch.randn(n, 16), torch.randn(n, 16), torch.randn(n, 16)
     o = guarded(torch.zeros(n, 16))
     signature = {"q_ptr": "*fp32", "k_ptr": "*fp32", "v_ptr": "*fp32", "o_ptr": "*fp32", "n": "i32"}
-    compile_kernel(attention_kernel, signature, BLOCK=16, D=16).run((triton.cdiv(n, 16),), q, k, v, o, n)
+    compile_kernel(attention_kernel, signature, BLOCK=16, D=16).run(
+        (triton.cdiv(n, 16),), q, k, v, o, n
+    )
     torch.testing.assert_close(o, torch.softmax(q @ k.t() * 0.25, 1) @ v, rtol=1e-4, atol=1e-5)
 
 
@@ -499,7 +533,9 @@ def transpose_kernel(x_ptr, y_ptr, m, n, BLOCK: tl.constexpr):
     r = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     c = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     x = tl.load(x_ptr + r[:, None] * n + c[None, :], mask=(r < m)[:, None] & (c < n)[None, :])
-    tl.store(y_ptr + c[:, None] * m + r[None, :], tl.trans(x), mask=(c < n)[:, None] & (r < m)[None, :])
+    tl.store(
+        y_ptr + c[:, None] * m + r[None, :], tl.trans(x), mask=(c < n)[:, None] & (r < m)[None, :]
+    )
 
 
 def test_transpose():
@@ -515,7 +551,9 @@ def _add(a, b):
 
 
 @triton.jit
-def scan_kernel(x_ptr, y_ptr, AXIS: tl.constexpr, REVERSE: tl.constexpr, R: tl.constexpr, C: tl.constexpr):
+def scan_kernel(
+    x_ptr, y_ptr, AXIS: tl.constexpr, REVERSE: tl.constexpr, R: tl.constexpr, C: tl.constexpr
+):
     offs = tl.arange(0, R)[:, None] * C + tl.arange(0, C)[None, :]
     x = tl.load(x_ptr + offs)
     tl.store(y_ptr + offs, tl.associative_scan(x, AXIS, _add, reverse=REVERSE))
@@ -526,7 +564,9 @@ def scan_kernel(x_ptr, y_ptr, AXIS: tl.constexpr, REVERSE: tl.constexpr, R: tl.c
 def test_scan(axis, reverse):
     x = torch.randint(-9, 9, (8, 32), dtype=torch.int32)
     y = torch.zeros_like(x)
-    compile_kernel(scan_kernel, {"x_ptr": "*i32", "y_ptr": "*i32"}, AXIS=axis, REVERSE=reverse, R=8, C=32).run((1,), x, y)
+    compile_kernel(
+        scan_kernel, {"x_ptr": "*i32", "y_ptr": "*i32"}, AXIS=axis, REVERSE=reverse, R=8, C=32
+    ).run((1,), x, y)
     expected = x.flip(axis).cumsum(axis).flip(axis) if reverse else x.cumsum(axis)
     assert torch.equal(y, expected.int())
 
@@ -593,7 +633,9 @@ def in_place_kernel(x_ptr, mean_ptr, n, BLOCK: tl.constexpr):
 def test_a_load_is_not_repeated_behind_a_store():
     x = torch.randn(200)
     y, out = x.clone(), torch.zeros(1)
-    compile_kernel(in_place_kernel, {"x_ptr": "*fp32", "mean_ptr": "*fp32", "n": "i32"}, BLOCK=256).run((1,), y, out, 200)
+    compile_kernel(
+        in_place_kernel, {"x_ptr": "*fp32", "mean_ptr": "*fp32", "n": "i32"}, BLOCK=256
+    ).run((1,), y, out, 200)
     torch.testing.assert_close(y, x - x.mean())
     torch.testing.assert_close(out[0], (x * x).sum())
 
@@ -613,7 +655,9 @@ def regroup_kernel(x_ptr, y_ptr, z_ptr, N: tl.constexpr):
 
 def test_join_split_reshape_cat():
     x, y, z = torch.randn(64), torch.randn(64), torch.zeros(5 * 64)
-    compile_kernel(regroup_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "z_ptr": "*fp32"}, N=64).run((1,), x, y, z)
+    compile_kernel(
+        regroup_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "z_ptr": "*fp32"}, N=64
+    ).run((1,), x, y, z)
     assert torch.equal(z, torch.cat([torch.stack([x, y], 1).reshape(-1), x - y, x, y]))
 
 
@@ -652,7 +696,9 @@ def test_pointers_from_a_table():
     tensors = [torch.zeros(100), torch.ones(100)]
     table = torch.tensor([t.data_ptr() for t in tensors])
     compile_kernel(table_kernel, {"table_ptr": "*i64", "n": "i32"}, BLOCK=128).run((2,), table, 100)
-    assert torch.equal(tensors[0], torch.ones(100)) and torch.equal(tensors[1], torch.full((100,), 2.0))
+    assert torch.equal(tensors[0], torch.ones(100)) and torch.equal(
+        tensors[1], torch.full((100,), 2.0)
+    )
 
 
 @triton.jit
@@ -663,5 +709,9 @@ def unsupported_kernel(x_ptr, BLOCK: tl.constexpr):
 
 
 def test_an_unsupported_operation_names_its_source_line():
-    with pytest.raises(CompileError, match=r'kernel "unsupported".*test_codegen\.py:\d+:\d+.*8-bit floats'):
-        compile_ttir(make_ttir(unsupported_kernel, {"x_ptr": "*fp32"}, BLOCK=16), kernel="unsupported")
+    with pytest.raises(
+        CompileError, match=r'kernel "unsupported".*test_codegen\.py:\d+:\d+.*8-bit floats'
+    ):
+        compile_ttir(
+            make_ttir(unsupported_kernel, {"x_ptr": "*fp32"}, BLOCK=16), kernel="unsupported"
+        )

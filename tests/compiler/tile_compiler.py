@@ -4,8 +4,8 @@
     kernel = compile_kernel(add, {"x_ptr": "*fp32", "n": "i32"}, BLOCK=1024)
     kernel.run((cdiv(n, 1024),), x, n)
 
-Uses Triton's front end, the compiler's C functions (TILEWISE_COMPILER_LIBRARY) and llvmlite; nothing of
-the runtime.
+Uses Triton's front end, the compiler's C functions (TILEWISE_COMPILER_LIBRARY) and llvmlite;
+nothing of the runtime.
 """
 
 import ctypes
@@ -51,7 +51,9 @@ def _call(name: str, *inputs: str, outputs: int) -> list[str]:
     return [text.value.decode() for text in texts]
 
 
-def compile_ttir(ttir: str, target: str = "x86-64-v4", kernel: str = "test") -> tuple[str, dict[str, str]]:
+def compile_ttir(
+    ttir: str, target: str = "x86-64-v4", kernel: str = "test"
+) -> tuple[str, dict[str, str]]:
     """LLVM IR and metadata."""
     llvm_ir, metadata = _call("tilewise_compile_ttir", ttir, target, kernel, outputs=2)
     return llvm_ir, dict(line.split("=", 1) for line in metadata.splitlines())
@@ -74,7 +76,11 @@ def make_ttir(function: triton.JITFunction, signature: dict[str, str], **constan
     ir.load_dialects(context)
     backend.load_dialects(context)
     module = source.make_ir(
-        target, options, backend.get_codegen_implementation(options), backend.get_module_map(), context
+        target,
+        options,
+        backend.get_codegen_implementation(options),
+        backend.get_module_map(),
+        context,
     )
     return str(backend.make_ttir(module, {}, options, 80))
 
@@ -111,9 +117,9 @@ class Kernel:
         self._engine = llvm.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
         address = self._engine.get_function_address(metadata["entry"])
-        self._function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2, ctypes.c_void_p)(
-            address
-        )
+        self._function = ctypes.CFUNCTYPE(
+            None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2, ctypes.c_void_p
+        )(address)
         self._scratch = torch.empty(int(metadata["scratch_bytes"]) + 64, dtype=torch.uint8)
 
     def bind(self, grid: Sequence[int], *arguments: object) -> tuple:
@@ -138,7 +144,9 @@ class Kernel:
         self.call(self.bind(grid, *arguments))
 
 
-def compile_kernel(function: triton.JITFunction, signature: dict[str, str], **constants: object) -> Kernel:
+def compile_kernel(
+    function: triton.JITFunction, signature: dict[str, str], **constants: object
+) -> Kernel:
     """A runnable kernel of a `@triton.jit` function; `constants` are its constexpr arguments."""
     ttir = make_ttir(function, signature, **constants)
     llvm_ir, metadata = compile_ttir(ttir, kernel=function.__name__)

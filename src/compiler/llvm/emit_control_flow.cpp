@@ -45,8 +45,7 @@ void KernelEmitter::emit_branch(const Operation& op) {
     pass_block_arguments(*op.successors[0], op, 1, first);
     pass_block_arguments(*op.successors[1], op, 1 + first, op.successor_operands[1]);
     return builder_.line("br i1 " + scalar(op.operand(0)) + ", label %" +
-                         labels_.at(op.successors[0]) + ", label %" +
-                         labels_.at(op.successors[1]));
+                         labels_.at(op.successors[0]) + ", label %" + labels_.at(op.successors[1]));
   }
   // scf.yield and scf.condition.
   const Operation& owner = *op.parent->parent;

@@ -48,8 +48,8 @@ bool LaneOps::emit_float(const Operation& op, const Operands& x, ScalarKind kind
 // Of zeros with different signs either is returned (nsz), which leaves three x86 instructions.
 std::string LaneOps::extremum(bool maximum, bool propagate_nan, const std::string& a,
                               const std::string& b, ScalarKind kind, int lanes) {
-  const char* name = propagate_nan ? (maximum ? "maximum" : "minimum")
-                                   : (maximum ? "maxnum" : "minnum");
+  const char* name =
+      propagate_nan ? (maximum ? "maximum" : "minimum") : (maximum ? "maxnum" : "minnum");
   return intrinsic(name, kind, lanes, {a, b}, "", "nsz ");
 }
 

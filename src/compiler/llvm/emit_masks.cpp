@@ -158,7 +158,8 @@ bool NestEmitter::has_effect_in_rest(const Root& root) {
     case Root::Kind::store:
       return root.op->operand_count() < 3 ||
              known_mask(root.op->operand(2), identity_).value_or(true);
-    case Root::Kind::materialize: return !is_unchanged_in_rest(root, root.value, identity_);
+    case Root::Kind::materialize:
+      return !is_unchanged_in_rest(root, root.value, identity_);
     case Root::Kind::reduce: {
       if (root.op->operand_count() != 1 || nest_.axis != vector_dim_) return true;
       const auto constant = constant_in_rest(root.op->operand(0), identity_);
@@ -174,7 +175,8 @@ bool NestEmitter::has_effect_in_rest(const Root& root) {
       }
       return false;
     }
-    default: return true;
+    default:
+      return true;
   }
 }
 

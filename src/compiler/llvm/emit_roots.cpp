@@ -14,12 +14,18 @@ void NestEmitter::emit_roots() {
   for (const Root& root : nest_.roots) evaluate_inputs(root);
   for (const Root& root : nest_.roots) {
     switch (root.kind) {
-      case Root::Kind::store: emit_store(root); break;
+      case Root::Kind::store:
+        emit_store(root);
+        break;
       case Root::Kind::materialize:
         emit_materialize(root, evaluate(root.value, identity_));
         break;
-      case Root::Kind::atomic: emit_atomic(root); break;
-      case Root::Kind::assertion: emit_assertion(root); break;
+      case Root::Kind::atomic:
+        emit_atomic(root);
+        break;
+      case Root::Kind::assertion:
+        emit_assertion(root);
+        break;
       case Root::Kind::reduce:
       case Root::Kind::scan:
         for (Accumulator& accumulator : accumulators_) {
@@ -77,9 +83,9 @@ void NestEmitter::emit_materialize(const Root& root, const TileValue& value) {
 void NestEmitter::write_view(const BufferView& view, const IndexMap& map, const std::string& value,
                              int lanes) {
   int level = 0;
-  const LaneAddress address = element_address(kernel_.buffer_address(*view.buffer),
-                                              view.buffer->kind, view.offset, view.strides, map,
-                                              level);
+  const LaneAddress address =
+      element_address(kernel_.buffer_address(*view.buffer), view.buffer->kind, view.offset,
+                      view.strides, map, level);
   memory_.store(address, view.buffer->kind, value, "", lanes);
 }
 
@@ -103,9 +109,9 @@ void NestEmitter::emit_atomic(const Root& root) {
   if (!root.views.empty()) {
     int level = 0;
     const BufferView& view = root.views[0];
-    const LaneAddress address = element_address(kernel_.buffer_address(*view.buffer),
-                                                view.buffer->kind, view.offset, view.strides,
-                                                identity_, level);
+    const LaneAddress address =
+        element_address(kernel_.buffer_address(*view.buffer), view.buffer->kind, view.offset,
+                        view.strides, identity_, level);
     memory_.store(address, view.buffer->kind, old, "", 1);
   }
   if (!mask.empty()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tile IR -> LLVM assembly: the kernel's function, its loop over programs, scalars and control flow.
-// Loop nests are emitted by nest_emitter.h.
+// Tile IR -> LLVM assembly: the kernel's function, its loop over programs, scalars and control
+// flow. Loop nests are emitted by nest_emitter.h.
 #pragma once
 
 #include <set>
@@ -38,8 +38,8 @@ class KernelEmitter {
   std::string buffer_address(const Buffer& buffer);
   void emit_assertion(const Operation& op, const std::string& condition);
   // atomicrmw or cmpxchg of one lane; returns the old value.
-  std::string emit_atomic(const Operation& op, const std::string& pointer,
-                          const std::string& value, const std::string& replacement);
+  std::string emit_atomic(const Operation& op, const std::string& pointer, const std::string& value,
+                          const std::string& replacement);
 
  private:
   void emit_arguments();
@@ -73,7 +73,7 @@ class KernelEmitter {
   std::unordered_map<const Value*, std::string> scalars_;
   std::unordered_map<const Block*, std::string> labels_;
   std::unordered_map<const Value*, std::string> slots_;
-  std::set<int> buffers_;    // Those whose address is computed in the entry.
+  std::set<int> buffers_;  // Those whose address is computed in the entry.
   std::string buffer_text_;
 };
 

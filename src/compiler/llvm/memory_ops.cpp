@@ -70,17 +70,16 @@ std::string MemoryOps::load(const LaneAddress& address, ScalarKind kind, const s
     }
   }
   const std::string suffix = storage_suffix(kind, lanes);
-  const std::string pointer_type =
-      contiguous ? "ptr" : "<" + std::to_string(lanes) + " x ptr>";
-  const std::string name = contiguous
-                               ? "@llvm.masked.load." + suffix + ".p0"
-                               : "@llvm.masked.gather." + suffix + ".v" + std::to_string(lanes) + "p0";
+  const std::string pointer_type = contiguous ? "ptr" : "<" + std::to_string(lanes) + " x ptr>";
+  const std::string name =
+      contiguous ? "@llvm.masked.load." + suffix + ".p0"
+                 : "@llvm.masked.gather." + suffix + ".v" + std::to_string(lanes) + "p0";
   module_.declare("declare " + vector + " " + name + "(" + pointer_type + ", " + flags + ", " +
                   vector + ")");
   const std::string from = contiguous ? address.base : pointers(address, kind, lanes);
-  std::string value = b_.assign("call " + vector + " " + name + "(" + pointer_type + " " + align +
-                                " " + from + ", " + flags + " " + flag + ", " + vector + " " +
-                                fill + ")");
+  std::string value =
+      b_.assign("call " + vector + " " + name + "(" + pointer_type + " " + align + " " + from +
+                ", " + flags + " " + flag + ", " + vector + " " + fill + ")");
   if (lanes == 1) value = b_.assign("extractelement " + vector + " " + value + ", i64 0");
   return from_storage(value, kind, lanes);
 }
@@ -103,12 +102,11 @@ void MemoryOps::store(const LaneAddress& address, ScalarKind kind, const std::st
     flag = b_.assign("insertelement <1 x i1> poison, i1 " + flag + ", i64 0");
     stored = b_.assign("insertelement " + vector + " poison, " + type + " " + stored + ", i64 0");
   }
-  const std::string pointer_type =
-      contiguous ? "ptr" : "<" + std::to_string(lanes) + " x ptr>";
+  const std::string pointer_type = contiguous ? "ptr" : "<" + std::to_string(lanes) + " x ptr>";
   const std::string suffix = storage_suffix(kind, lanes);
-  const std::string name = contiguous ? "@llvm.masked.store." + suffix + ".p0"
-                                      : "@llvm.masked.scatter." + suffix + ".v" +
-                                            std::to_string(lanes) + "p0";
+  const std::string name =
+      contiguous ? "@llvm.masked.store." + suffix + ".p0"
+                 : "@llvm.masked.scatter." + suffix + ".v" + std::to_string(lanes) + "p0";
   module_.declare("declare void " + name + "(" + vector + ", " + pointer_type + ", " + flags + ")");
   const std::string to = contiguous ? address.base : pointers(address, kind, lanes);
   b_.line("call void " + name + "(" + vector + " " + stored + ", " + pointer_type + " " + align +

@@ -100,8 +100,8 @@ void NestEmitter::choose_vector_dimension() {
   lanes_ = choose_lanes();
 }
 
-// Enough lanes for four independent chains of operations (two on machines with 16 registers), so that
-// latencies overlap, but no more than 64: LLVM's time grows with the width of its vectors.
+// Enough lanes for four independent chains of operations (two on machines with 16 registers), so
+// that latencies overlap, but no more than 64: LLVM's time grows with the width of its vectors.
 int NestEmitter::choose_lanes() {
   if (vector_dim_ < 0) return 1;
   int widest = 1;
@@ -241,7 +241,8 @@ void NestEmitter::emit_range(size_t level, const std::string& start, const std::
                         nest_.roots[0].op->word("reverse", "false") == "true";
   if (reversed) {
     TextBuilder::Redirect redirect(b_, scopes_.back()->text);
-    scopes_.back()->index = b_.assign("sub i64 " + std::to_string(loop.extent - 1) + ", " + counter);
+    scopes_.back()->index =
+        b_.assign("sub i64 " + std::to_string(loop.extent - 1) + ", " + counter);
   }
   emit_loop(level + 1);
   const std::string body = std::move(scopes_.back()->text);

@@ -2,10 +2,11 @@
 // One loop nest: chooses the vector dimension and width, emits the loops, evaluates the roots'
 // expressions lane by lane. Every value is computed in the outermost loop that it depends on.
 //
-// Note [Masks become loop bounds]: of a mask like `offs < n` it is known how many lanes from the first
-// on it lets through. So the vector loop runs in up to three parts: whole chunks where all such masks
-// hold, chunks where they are evaluated, and the rest, where they are all false (left out if no root
-// has an effect there). A condition that is uniform along the vector dimension makes the bound 0.
+// Note [Masks become loop bounds]: of a mask like `offs < n` it is known how many lanes from the
+// first on it lets through. So the vector loop runs in up to three parts: whole chunks where all
+// such masks hold, chunks where they are evaluated, and the rest, where they are all false (left
+// out if no root has an effect there). A condition that is uniform along the vector dimension makes
+// the bound 0.
 #pragma once
 
 #include <map>

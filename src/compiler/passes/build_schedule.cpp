@@ -105,9 +105,7 @@ class ScheduleBuilder {
     add_root({Root::Kind::materialize, nullptr, value, {view}, position}, value->type.shape);
   }
 
-  BufferView allocate(const Type& type) {
-    return allocate_buffer(program_, type.kind, type.shape);
-  }
+  BufferView allocate(const Type& type) { return allocate_buffer(program_, type.kind, type.shape); }
 
   // --- One operation after the other.
 
@@ -137,12 +135,17 @@ class ScheduleBuilder {
       case OpClass::store:
         if (!touches_tensor(op)) return build_scalar(op);
         return add_root({Root::Kind::store, &op, nullptr, {}, op.index}, op.operand(0)->type.shape);
-      case OpClass::atomic: return build_atomic(op);
+      case OpClass::atomic:
+        return build_atomic(op);
       case OpClass::reduce:
-      case OpClass::scan: return build_reduction(op);
-      case OpClass::dot: return build_dot(op);
-      case OpClass::control: return build_control(op);
-      case OpClass::regroup: return build_regroup(op);
+      case OpClass::scan:
+        return build_reduction(op);
+      case OpClass::dot:
+        return build_dot(op);
+      case OpClass::control:
+        return build_control(op);
+      case OpClass::regroup:
+        return build_regroup(op);
       case OpClass::shape:
         if (op.is("tt.reshape")) return build_reshape(op);
         return build_scalar(op);
@@ -152,7 +155,8 @@ class ScheduleBuilder {
                           op.operand(0)->type.shape);
         }
         return build_scalar(op);
-      default: return build_scalar(op);
+      default:
+        return build_scalar(op);
     }
   }
 
@@ -246,8 +250,8 @@ class ScheduleBuilder {
   }
 
   // The buffer of the carried tensor that `result` will replace at the end of the loop's body, if
-  // `source` (which starts from it) is the only reader of the old tensor; then the new tensor may be
-  // computed in place. Example: acc = tl.dot(a, b, acc * scale).
+  // `source` (which starts from it) is the only reader of the old tensor; then the new tensor may
+  // be computed in place. Example: acc = tl.dot(a, b, acc * scale).
   BufferView buffer_to_update(const Value* result, const Value* source) {
     const Use* yield = single_use(result);
     if (!yield || !yield->op->is("scf.yield")) return {};
@@ -271,14 +275,13 @@ class ScheduleBuilder {
     auto is_supported = [](ScalarKind kind) {
       return kind == ScalarKind::f16 || kind == ScalarKind::bf16 || kind == ScalarKind::f32;
     };
-    if (!is_supported(a.kind) || !is_supported(op.operand(1)->type.kind) ||
-        !is_supported(c.kind)) {
+    if (!is_supported(a.kind) || !is_supported(op.operand(1)->type.kind) || !is_supported(c.kind)) {
       reject(op, "only fp16, bf16 and fp32 operands are supported");
     }
     const BufferView left = packed(op.operand(0), op.index);
     const BufferView right = packed(op.operand(1), op.index);
-    BufferView result = c.kind == ScalarKind::f32 ? buffer_to_update(op.result(), op.operand(2))
-                                                  : BufferView{};
+    BufferView result =
+        c.kind == ScalarKind::f32 ? buffer_to_update(op.result(), op.operand(2)) : BufferView{};
     const bool in_place = result.buffer != nullptr;
     if (!in_place) result = allocate_buffer(program_, ScalarKind::f32, c.shape);
     auto old = program_.views.find(op.operand(2));
@@ -317,8 +320,8 @@ class ScheduleBuilder {
         BufferView view;
         if (op.is("scf.for")) view = buffer_to_update(op.result(i - first), init);
         auto old = program_.views.find(init);
-        const bool is_there = view.buffer && old != program_.views.end() &&
-                              old->second.buffer == view.buffer;
+        const bool is_there =
+            view.buffer && old != program_.views.end() && old->second.buffer == view.buffer;
         if (!view.buffer) view = allocate(init->type);
         if (!is_there) materialize(init, view, op.index);
         program_.views[argument] = view;
@@ -356,8 +359,8 @@ class ScheduleBuilder {
     return program_.views.at(op.result(i));
   }
 
-  // All carried tensors change at once at the end of the body. Where a new tensor would overwrite one
-  // that another update still reads, it goes to a buffer of its own and is copied last.
+  // All carried tensors change at once at the end of the body. Where a new tensor would overwrite
+  // one that another update still reads, it goes to a buffer of its own and is copied last.
   void add_yields(Item& owner, Operation& yield) {
     struct Update {
       const Value* value;
@@ -377,13 +380,13 @@ class ScheduleBuilder {
       BufferView target = updates[i].target;
       bool conflict = false;
       for (size_t j = 0; j < updates.size(); ++j) {
-        conflict |= reads_buffer(updates[j].value, target.buffer,
-                                 j == i ? true : updates[j].value->type.shape ==
-                                                     updates[i].value->type.shape);
+        conflict |= reads_buffer(
+            updates[j].value, target.buffer,
+            j == i ? true : updates[j].value->type.shape == updates[i].value->type.shape);
       }
       if (conflict) {
-        BufferView temporary = allocate_buffer(program_, target.buffer->kind,
-                                               updates[i].value->type.shape);
+        BufferView temporary =
+            allocate_buffer(program_, target.buffer->kind, updates[i].value->type.shape);
         copies.emplace_back(temporary, target);
         target = temporary;
       }
@@ -397,8 +400,9 @@ class ScheduleBuilder {
     }
   }
 
-  // True if evaluating `value` reads `buffer`. With `same_nest`, reads lane by lane of the lane that
-  // is written do not count, because a nest evaluates all updates of a lane before it stores any.
+  // True if evaluating `value` reads `buffer`. With `same_nest`, reads lane by lane of the lane
+  // that is written do not count, because a nest evaluates all updates of a lane before it stores
+  // any.
   bool reads_buffer(const Value* value, const Buffer* buffer, bool same_nest) {
     std::vector<std::pair<const Value*, bool>> todo{{value, same_nest}};
     std::unordered_set<const Value*> seen;

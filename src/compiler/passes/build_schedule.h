@@ -7,8 +7,9 @@
 //   tt.store %q, %x, %m                         store %q, %x, %m
 //   tt.store %r, %s                           tt.store %r, %s
 //
-// Input: a verified function. Output: a program whose shared expressions are still evaluated once per
-// nest; materialize_shared.h must follow, and is needed for correctness of loads (program order).
+// Input: a verified function. Output: a program whose shared expressions are still evaluated once
+// per nest; materialize_shared.h must follow, and is needed for correctness of loads (program
+// order).
 #pragma once
 
 #include "compiler/passes/uses.h"

@@ -21,7 +21,8 @@ std::optional<int64_t> constant_of(const Value* value) {
     value = value->definition->operand(0);
   }
   const Operation* op = value->definition;
-  if (!op || !op->is("arith.constant") || !is_integer(value->type.kind) || !constant_is_splat(*op)) {
+  if (!op || !op->is("arith.constant") || !is_integer(value->type.kind) ||
+      !constant_is_splat(*op)) {
     return std::nullopt;
   }
   return constant_integer(*op);

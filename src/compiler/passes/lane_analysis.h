@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts about expressions that need no code: which of its dimensions a tensor depends on, and by how
-// much it grows from one index to the next.
+// Facts about expressions that need no code: which of its dimensions a tensor depends on, and by
+// how much it grows from one index to the next.
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ class SharedExpressions {
       schedule_of_[schedule->block] = schedule.get();
       index_schedule(*schedule);
     }
-    // Users before what they use: where a user is materialized decides where its operands are needed.
+    // Users before what they use: where a user is materialized decides where its operands are
+    // needed.
     std::vector<Operation*> operations = all_operations(*program_.function);
     for (auto op = operations.rbegin(); op != operations.rend(); ++op) {
       if (!is_expression(**op)) continue;
@@ -39,9 +40,9 @@ class SharedExpressions {
 
  private:
   struct Need {
-    Item* item;         // In the schedule of the value's own block.
-    bool in_loop;       // Needed in a loop inside that item.
-    Item* nest;         // The nest or operation itself.
+    Item* item;    // In the schedule of the value's own block.
+    bool in_loop;  // Needed in a loop inside that item.
+    Item* nest;    // The nest or operation itself.
   };
 
   void index_schedule(Schedule& schedule) {
@@ -63,7 +64,8 @@ class SharedExpressions {
     }
   }
 
-  // The nests that evaluate the value, as far as decided: all users of `value` come later in the text.
+  // The nests that evaluate the value, as far as decided: all users of `value` come later in the
+  // text.
   std::set<Item*> needed_by(const Value* value) {
     std::set<Item*> needed;
     for (Item* item : materializing_[value]) needed.insert(item);
@@ -134,8 +136,9 @@ class SharedExpressions {
     return first;
   }
 
-  // In-place kernels load and store through equal pointers. Where base pointers are equal but lanes are
-  // not (a flip, a rotation in place), a lane would overwrite what another one still has to load.
+  // In-place kernels load and store through equal pointers. Where base pointers are equal but lanes
+  // are not (a flip, a rotation in place), a lane would overwrite what another one still has to
+  // load.
   static bool crosses_lanes(const Operation& load, const Operation& store) {
     if (load.operand(0) == store.operand(0)) return false;
     const Value* from = base_pointer(load.operand(0));
@@ -196,11 +199,10 @@ class SharedExpressions {
       if (overwrite) before = std::min(before, overwrite->order);
       target = &nest_before(schedule, before, value);
     }
-    const BufferView view =
-        allocate_buffer(program_, value->type.kind, value->type.shape);
-    target->roots.insert(target->roots.begin(),
-                         Root{Root::Kind::materialize, nullptr, value, {view},
-                              value->definition->index});
+    const BufferView view = allocate_buffer(program_, value->type.kind, value->type.shape);
+    target->roots.insert(
+        target->roots.begin(),
+        Root{Root::Kind::materialize, nullptr, value, {view}, value->definition->index});
     program_.views[value] = view;
     needed_[value] = {target};
   }

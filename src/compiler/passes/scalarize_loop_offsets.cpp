@@ -46,9 +46,9 @@ class LoopOffsets {
 
   static size_t position(const Operation& op) {
     auto& operations = op.parent->operations;
-    return static_cast<size_t>(std::find_if(operations.begin(), operations.end(), [&](auto& other) {
-                                 return other.get() == &op;
-                               }) - operations.begin());
+    return static_cast<size_t>(std::find_if(operations.begin(), operations.end(),
+                                            [&](auto& other) { return other.get() == &op; }) -
+                               operations.begin());
   }
 
   void replace_uses(const Value* old, Value* now) {
@@ -57,16 +57,16 @@ class LoopOffsets {
     }
   }
 
-  // The scalar that all lanes of `value` are: behind a splat, or a splat constant (made here, before
-  // `user`). Null if there is none.
+  // The scalar that all lanes of `value` are: behind a splat, or a splat constant (made here,
+  // before `user`). Null if there is none.
   Value* uniform_scalar(Value* value, Operation& user) {
     Operation* op = value->definition;
     if (!op) return nullptr;
     if (op->is("tt.splat")) return op->operand(0);
     if (!op->is("arith.constant") || !constant_is_splat(*op)) return nullptr;
     auto constant = make("arith.constant", {}, value->type.scalar(), user);
-    constant->attributes["value"] = {Attribute::Kind::literal,
-                                     std::to_string(constant_integer(*op)), {}, {}, ""};
+    constant->attributes["value"] = {
+        Attribute::Kind::literal, std::to_string(constant_integer(*op)), {}, {}, ""};
     return insert(*user.parent, position(user), std::move(constant));
   }
 

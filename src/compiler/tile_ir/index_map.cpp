@@ -48,8 +48,8 @@ IndexMap operand_map(const Operation& op, int i, const IndexMap& result) {
 }
 
 bool is_trivial_reshape(const Operation& op) {
-  return op.is("tt.reshape") && without_units(op.operand(0)->type.shape) ==
-                                    without_units(op.result()->type.shape);
+  return op.is("tt.reshape") &&
+         without_units(op.operand(0)->type.shape) == without_units(op.result()->type.shape);
 }
 
 bool is_expression(const Operation& op) {
@@ -58,9 +58,12 @@ bool is_expression(const Operation& op) {
     case OpClass::elementwise:
     case OpClass::constant:
     case OpClass::range:
-    case OpClass::load: return true;
-    case OpClass::shape: return !op.is("tt.reshape") || is_trivial_reshape(op);
-    default: return false;
+    case OpClass::load:
+      return true;
+    case OpClass::shape:
+      return !op.is("tt.reshape") || is_trivial_reshape(op);
+    default:
+      return false;
   }
 }
 

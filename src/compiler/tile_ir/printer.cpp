@@ -25,10 +25,18 @@ std::string operand_text(const std::vector<Value*>& operands) {
 std::string root_text(const Root& root) {
   std::string text;
   switch (root.kind) {
-    case Root::Kind::store: text = "store " + operand_text(root.op->operands); break;
-    case Root::Kind::atomic: text = "atomic " + operand_text(root.op->operands); break;
-    case Root::Kind::assertion: text = "assert " + operand_text(root.op->operands); break;
-    case Root::Kind::materialize: text = "materialize %" + root.value->name; break;
+    case Root::Kind::store:
+      text = "store " + operand_text(root.op->operands);
+      break;
+    case Root::Kind::atomic:
+      text = "atomic " + operand_text(root.op->operands);
+      break;
+    case Root::Kind::assertion:
+      text = "assert " + operand_text(root.op->operands);
+      break;
+    case Root::Kind::materialize:
+      text = "materialize %" + root.value->name;
+      break;
     case Root::Kind::scan:
     case Root::Kind::reduce:
       text = std::string(root.kind == Root::Kind::scan ? "scan " : "reduce ") +
@@ -53,8 +61,8 @@ void print_schedule(const Schedule& schedule, int depth, std::string& out) {
         for (const Root& root : item->roots) out += indent + "  " + root_text(root) + "\n";
         break;
       case Item::Kind::dot:
-        out += indent + "dot " + view_text(item->a) + " * " + view_text(item->b) + " += " +
-               view_text(item->c) + "\n";
+        out += indent + "dot " + view_text(item->a) + " * " + view_text(item->b) +
+               " += " + view_text(item->c) + "\n";
         break;
       case Item::Kind::copy:
         out += indent + "copy " + view_text(item->a) + " -> " + view_text(item->b) + "\n";

@@ -25,18 +25,22 @@ int64_t parse_integer(const std::string& text, const SourceLocation& location) {
 // MLIR prints floats that have no short decimal form (infinities, NaN) as their bits in hex.
 double float_from_bits(uint64_t bits, ScalarKind kind) {
   switch (kind) {
-    case ScalarKind::f64: return std::bit_cast<double>(bits);
-    case ScalarKind::f32: return std::bit_cast<float>(static_cast<uint32_t>(bits));
-    case ScalarKind::bf16: return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+    case ScalarKind::f64:
+      return std::bit_cast<double>(bits);
+    case ScalarKind::f32:
+      return std::bit_cast<float>(static_cast<uint32_t>(bits));
+    case ScalarKind::bf16:
+      return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
     case ScalarKind::f16: {
       const int exponent = static_cast<int>(bits >> 10 & 31);
       const int mantissa = static_cast<int>(bits & 1023);
-      double magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
+      double magnitude = exponent == 31  ? (mantissa ? NAN : INFINITY)
                          : exponent == 0 ? std::ldexp(mantissa, -24)
                                          : std::ldexp(mantissa + 1024, exponent - 25);
       return bits & 0x8000 ? -magnitude : magnitude;
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 

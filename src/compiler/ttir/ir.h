@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parsed Triton IR: a module owns functions, a function regions, a region blocks, a block operations
-// in order. Values are owned by the operation or block that defines them. The form is generic: any
-// operation of any dialect can be held; what the compiler understands is listed in op_table.h.
+// Parsed Triton IR: a module owns functions, a function regions, a region blocks, a block
+// operations in order. Values are owned by the operation or block that defines them. The form is
+// generic: any operation of any dialect can be held; what the compiler understands is listed in
+// op_table.h.
 #pragma once
 
 #include <map>
@@ -49,7 +50,8 @@ struct Operation {
   std::vector<std::unique_ptr<Value>> results;
   std::map<std::string, Attribute> attributes;
   std::vector<Region> regions;
-  std::vector<Block*> successors;  // cf.br, cf.cond_br; their arguments follow each other in operands.
+  std::vector<Block*>
+      successors;  // cf.br, cf.cond_br; their arguments follow each other in operands.
   std::vector<int> successor_operands;  // How many operands go to each successor.
   SourceLocation location;
   Block* parent = nullptr;

@@ -130,7 +130,8 @@ void Lexer::advance() {
   if (is_digit(c) || (c == '-' && is_digit(next))) return lex_number();
   token_.kind = TokenKind::punctuation;
   token_.text = c == '-' && next == '>' ? "->" : std::string(1, c);
-  if (token_.text.size() == 1 && std::string_view("(){}[]<>,:=*?|+-/").find(c) == std::string_view::npos) {
+  if (token_.text.size() == 1 &&
+      std::string_view("(){}[]<>,:=*?|+-/").find(c) == std::string_view::npos) {
     fail("an unexpected character");
   }
   position_ += token_.text.size();

@@ -6,7 +6,7 @@
 namespace tilewise::compiler {
 namespace {
 
-constexpr int kDivision = 8;  // A division or square root in lanes.
+constexpr int kDivision = 8;   // A division or square root in lanes.
 constexpr int kFunction = 16;  // A polynomial of the math library.
 
 constexpr OpInfo kOps[] = {

@@ -22,9 +22,9 @@ enum class OpClass : uint8_t {
   reduce,       // tt.reduce and tt.scan, with a combine region.
   scan,
   dot,
-  control,      // Holds regions that run zero or more times.
+  control,  // Holds regions that run zero or more times.
   terminator,
-  effect,       // tt.assert, tt.print: ordered, touches no tensor memory.
+  effect,  // tt.assert, tt.print: ordered, touches no tensor memory.
 };
 
 struct OpInfo {

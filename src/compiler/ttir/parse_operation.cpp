@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations. Triton's pretty forms are many, but all are a sequence of operands, words, literals and
-// attribute dictionaries, then `: types`; so one loose rule reads them all, and only the operations
-// with regions or successors have rules of their own. The verifier rejects what makes no sense.
+// Operations. Triton's pretty forms are many, but all are a sequence of operands, words, literals
+// and attribute dictionaries, then `: types`; so one loose rule reads them all, and only the
+// operations with regions or successors have rules of their own. The verifier rejects what makes no
+// sense.
 #include "compiler/ttir/parser_state.h"
 
 namespace tilewise::compiler {
@@ -154,10 +155,10 @@ void Parser::parse_pretty(Operation& op) {
 
 // Bare words stand for an attribute by their position.
 void Parser::name_words(Operation& op, const std::vector<std::string>& words) {
-  const char* first = op.is("arith.cmpi") || op.is("arith.cmpf")                     ? "predicate"
+  const char* first = op.is("arith.cmpi") || op.is("arith.cmpf")                   ? "predicate"
                       : op.is("tt.get_program_id") || op.is("tt.get_num_programs") ? "axis"
-                      : op.is("tt.atomic_rmw")                                       ? "atomic_rmw_op"
-                                                                                     : "word0";
+                      : op.is("tt.atomic_rmw")                                     ? "atomic_rmw_op"
+                                                                                   : "word0";
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string key = i == 0 ? first : "word" + std::to_string(i);
     op.attributes[key] = {Attribute::Kind::word, words[i], {}, {}, ""};
@@ -172,8 +173,8 @@ void Parser::set_result_types(Operation& op, const Signature& signature, int res
       type = signature.operands.back();
       if (op.is("tt.addptr")) type = signature.operands.front();
     } else if (const Attribute* value = op.attribute("value")) {
-      type.kind = value->text == "true" || value->text == "false" ? ScalarKind::i1
-                                                                  : ScalarKind::i64;
+      type.kind =
+          value->text == "true" || value->text == "false" ? ScalarKind::i1 : ScalarKind::i64;
     } else {
       lexer_.fail("the type of " + op.name + " is missing");
     }

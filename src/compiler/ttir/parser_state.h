@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recursive-descent parser behind parser.h, one file per part of the grammar: parser.cpp
-// (modules, functions, regions), parse_operation.cpp, parse_type.cpp (types, attributes, locations).
+// (modules, functions, regions), parse_operation.cpp, parse_type.cpp (types, attributes,
+// locations).
 #pragma once
 
 #include <map>

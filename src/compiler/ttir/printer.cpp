@@ -53,10 +53,15 @@ class Printer {
   static std::string attribute_text(const Attribute& attribute) {
     std::string text;
     switch (attribute.kind) {
-      case Attribute::Kind::unit: return "";
-      case Attribute::Kind::string: return quoted(attribute.text);
-      case Attribute::Kind::word: return attribute.text;
-      case Attribute::Kind::literal: text = attribute.text; break;
+      case Attribute::Kind::unit:
+        return "";
+      case Attribute::Kind::string:
+        return quoted(attribute.text);
+      case Attribute::Kind::word:
+        return attribute.text;
+      case Attribute::Kind::literal:
+        text = attribute.text;
+        break;
       case Attribute::Kind::list: {
         for (const std::string& element : attribute.elements) {
           text += (text.empty() ? "" : ", ") + element;

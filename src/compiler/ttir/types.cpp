@@ -11,7 +11,7 @@ int bit_width(ScalarKind kind) {
 int storage_bytes(ScalarKind kind) { return (bit_width(kind) + 7) / 8; }
 
 const char* kind_name(ScalarKind kind) {
-  constexpr const char* kNames[] = {"none",       "i1",     "i8",  "i16",  "i32", "i64", "index",
+  constexpr const char* kNames[] = {"none",     "i1",     "i8",  "i16",  "i32", "i64", "index",
                                     "f8E4M3FN", "f8E5M2", "f16", "bf16", "f32", "f64", "ptr"};
   return kNames[static_cast<int>(kind)];
 }

@@ -10,7 +10,20 @@ namespace tilewise::compiler {
 
 // "pointer" is a pointer to global memory; what it points to is Type::pointee.
 enum class ScalarKind : uint8_t {
-  none, i1, i8, i16, i32, i64, index, f8e4m3, f8e5m2, f16, bf16, f32, f64, pointer
+  none,
+  i1,
+  i8,
+  i16,
+  i32,
+  i64,
+  index,
+  f8e4m3,
+  f8e5m2,
+  f16,
+  bf16,
+  f32,
+  f64,
+  pointer
 };
 
 inline bool is_float(ScalarKind kind) {

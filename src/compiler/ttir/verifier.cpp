@@ -23,7 +23,7 @@ const std::vector<std::string> kFloatPredicates = {"false", "oeq", "ogt", "oge",
                                                    "one",   "ord", "ueq", "ugt", "uge", "ult",
                                                    "ule",   "une", "uno", "true"};
 const std::vector<std::string> kAxes = {"x", "y", "z"};
-const std::vector<std::string> kAtomics = {"",    "and", "or",  "xor",  "add",  "fadd",
+const std::vector<std::string> kAtomics = {"",    "and", "or",   "xor",  "add", "fadd",
                                            "max", "min", "umax", "umin", "exch"};
 
 void name_number(Operation& op, const char* key, const std::vector<std::string>& words) {
@@ -99,9 +99,9 @@ void check_shape_op(const Operation& op) {
     std::vector<bool> seen(from.rank());
     for (int d = 0; d < to.rank(); ++d) {
       const int source = std::atoi(order->elements[d].c_str());
-      require(source >= 0 && source < from.rank() && !seen[source] &&
-                  from.shape[source] == to.shape[d],
-              op, "wrong order");
+      require(
+          source >= 0 && source < from.rank() && !seen[source] && from.shape[source] == to.shape[d],
+          op, "wrong order");
       seen[source] = true;
     }
   }
@@ -121,8 +121,8 @@ void check_memory(const Operation& op) {
     require(op.operand(mask)->type.kind == ScalarKind::i1, op, "the mask is no i1");
   }
   if (is_load) {
-    require(op.result()->type.kind == pointer.pointee && same_shape(op.result()->type, pointer),
-            op, "the result's type is not the pointed-to type");
+    require(op.result()->type.kind == pointer.pointee && same_shape(op.result()->type, pointer), op,
+            "the result's type is not the pointed-to type");
   } else {
     require(op.operand(1)->type.kind == pointer.pointee, op,
             "the value's type is not the pointed-to type");
@@ -185,7 +185,8 @@ void check_control(const Operation& op) {
   }
   if (op.is("scf.if")) {
     require(op.regions.size() == 1 || op.regions.size() == 2, op, "needs one or two regions");
-    require(op.operand(0)->type.kind == ScalarKind::i1 && !op.operand(0)->type.is_tensor, op, "the condition is no i1");
+    require(op.operand(0)->type.kind == ScalarKind::i1 && !op.operand(0)->type.is_tensor, op,
+            "the condition is no i1");
     require(results.empty() || op.regions.size() == 2, op, "results need an else");
     for (const Region& region : op.regions) check_yield(op, *region.blocks[0], 0, results);
     return;
@@ -227,15 +228,21 @@ void check_operation(Operation& op) {
   if (info.op_class == OpClass::program) name_number(op, "axis", kAxes);
   if (op.is("tt.atomic_rmw")) name_number(op, "atomic_rmw_op", kAtomics);
   switch (info.op_class) {
-    case OpClass::elementwise: return check_elementwise(op);
-    case OpClass::shape: return check_shape_op(op);
+    case OpClass::elementwise:
+      return check_elementwise(op);
+    case OpClass::shape:
+      return check_shape_op(op);
     case OpClass::load:
     case OpClass::store:
-    case OpClass::atomic: return check_memory(op);
+    case OpClass::atomic:
+      return check_memory(op);
     case OpClass::reduce:
-    case OpClass::scan: return check_combine(op);
-    case OpClass::dot: return check_dot(op);
-    case OpClass::control: return check_control(op);
+    case OpClass::scan:
+      return check_combine(op);
+    case OpClass::dot:
+      return check_dot(op);
+    case OpClass::control:
+      return check_control(op);
     case OpClass::range:
       require(op.result()->type.rank() == 1 &&
                   op.integer("end") - op.integer("start") == op.result()->type.elements(),
@@ -248,7 +255,8 @@ void check_operation(Operation& op) {
                 op, "a wrong number of elements");
       }
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
