@@ -14,7 +14,7 @@
 #   make doctor      look for problems of this machine
 #   make clean       remove what was built (not .venv)
 #
-# Variables: PYTHON (3.11 or later; one that imports torch lends it), CXX, JOBS, BUILD.
+# Variables: PYTHON (3.11 or later; one that imports torch lends it), CXX, JOBS, BUILD, MACHINE.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -62,8 +62,12 @@ lint: $(BUILD)/build.ninja
 lint-full: $(BUILD)/build.ninja
 	@$(IN_VENV) tools/lint.sh $(BUILD) all
 
+# Results bear the machine's name: make bench MACHINE=h200 BENCH="--device cuda".
+MACHINE ?= $(shell uname -m)-$(JOBS)-cores
 bench: build
-	$(BIN)/python -m tilewise bench $(BENCH)
+	@mkdir -p benchmarks/results
+	$(BIN)/python benchmarks/bench_ops.py --out benchmarks/results/$(MACHINE)-operators.json $(BENCH)
+	$(BIN)/python -m tilewise demo --output $(BUILD) --record benchmarks/results/$(MACHINE)-demo.json
 
 format: setup
 	@$(BIN)/clang-format -i $(CXX_FILES)

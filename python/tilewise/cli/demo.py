@@ -42,6 +42,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--output", type=Path, default=Path(), metavar="FOLDER", help="where the PNG is written"
     )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="also write the figures, the machine and every kernel's compile time to a JSON file",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -66,6 +72,7 @@ def _run(options: argparse.Namespace) -> int:
                 model_folder=options.model,
                 stock_only=options.backend == "stock-only",
                 output_folder=options.output,
+                record=options.record,
             )
         )
     except FileNotFoundError as error:

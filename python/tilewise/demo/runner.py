@@ -4,6 +4,7 @@
 import copy
 import json
 import os
+import platform
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ class DemoOptions:
     model_folder: Path | None = None
     stock_only: bool = False
     output_folder: Path = Path()
+    record: Path | None = None
     steps: int = 400
 
 
@@ -73,10 +75,9 @@ def run(options: DemoOptions) -> int:
     console = Console(highlight=False)
     serving = _serving(options)
     device = options.device
-    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
     console.print(
-        f"[bold]Tilewise demo[/bold] on {chip}, PyTorch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads"
+        f"[bold]Tilewise demo[/bold] on {device.type} ({_machine(device)}), "
+        f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"
     )
     encoding = _encode(options, serving, console)
     training = _train(options, serving, console)
@@ -104,6 +105,8 @@ def run(options: DemoOptions) -> int:
         "seconds": round(_seconds_since_start(), 1),
     }
     status = _judge(figures, options, console)
+    if options.record is not None:
+        _write_record(options, figures, serving)
     console.file.flush()
     print(json.dumps(figures), flush=True)  # noqa: T201
     return status
@@ -230,6 +233,29 @@ def _train(options: DemoOptions, serving: Serving, console: Console) -> Training
         console.print()
         console.print(table, markup=False, soft_wrap=True)
     return Training((ours.accuracy, stock.accuracy), difference, tally)
+
+
+def _write_record(options: DemoOptions, figures: dict[str, object], serving: Serving) -> None:
+    assert options.record is not None
+    record = {
+        "machine": _machine(options.device),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "demo": figures,
+        "compilation": serving.compilations(),
+    }
+    partial = options.record.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    partial.replace(options.record)
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def _judge(figures: dict[str, object], options: DemoOptions, console: Console) -> int:

@@ -5,7 +5,7 @@ import contextlib
 from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -47,6 +47,9 @@ class Serving(Protocol):
     def compiled(self) -> tuple[int, float]:
         """Kernels compiled by this process and the seconds that took."""
 
+    def compilations(self) -> dict[str, Any]:
+        """Each kernel of this process, for the record."""
+
 
 class StockServing:
     """Stock PyTorch in Tilewise's place: for a look at the demo without the library."""
@@ -75,3 +78,7 @@ class StockServing:
     def compiled(self) -> tuple[int, float]:
         """Nothing is compiled."""
         return 0, 0.0
+
+    def compilations(self) -> dict[str, Any]:
+        """Nothing is compiled."""
+        return {}

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 
@@ -42,3 +43,9 @@ class TilewiseServing:
         """From the runtime's statistics."""
         runtime = tilewise.report()["runtime"]
         return int(runtime["kernels_compiled"]), float(runtime["compile_seconds"])
+
+    def compilations(self) -> dict[str, Any]:
+        """Counts, seconds and bytes, and of each kernel its name, stages and launches."""
+        runtime = tilewise.report()["runtime"]
+        kernels = [{k: v for k, v in one.items() if k != "key"} for one in runtime["kernels"]]
+        return {**runtime, "kernels": kernels}
