@@ -5,13 +5,13 @@ Note [Tensor table]
 `table` is an int64 array in device memory with one row of COLUMNS entries per tensor:
 
     0 number of elements    1 number of the tensor's first chunk
-    2 the tensor's scalar, as the bits of an fp64
+    2 the tensor's number, as the bits of an fp64
     3, 4, ... addresses: the output, then the operands (dense tensors of the same layout)
 
-`chunk_map` is an int32 array: the tensor (row) of each chunk. A chunk is CHUNK consecutive elements
-of one tensor; a tensor of n elements has cdiv(n, CHUNK) chunks, an empty one none. The grid is the
-number of chunks: one launch serves tensors of unequal sizes with an equal load per program. Column
-2 is used by the ScalarList overloads only.
+`chunk_map` is an int32 array: the tensor (row) of each chunk. A chunk is `chunk` consecutive
+elements of one tensor, a multiple of 16; a tensor of n elements has cdiv(n, chunk) chunks, an empty
+one none. The grid is the number of chunks: one launch serves tensors of unequal sizes with an equal
+load per program. Column 2 is used by the ScalarList overloads only.
 """
 
 import triton
@@ -19,22 +19,18 @@ import triton.language as tl
 
 COUNT = tl.constexpr(0)
 FIRST_CHUNK = tl.constexpr(1)
-SCALAR = tl.constexpr(2)
+NUMBER = tl.constexpr(2)
 OUT = tl.constexpr(3)
 
 
 @triton.jit
-def find_chunk(
-    table_ptr, chunk_map_ptr, COLUMNS: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr
-):
+def find_chunk(table_ptr, chunk_map_ptr, chunk, COLUMNS: tl.constexpr):
     """(row of the table, first and one past the last element of this program's chunk)."""
     tensor = tl.load(chunk_map_ptr + tl.program_id(0)).to(tl.int64)
     row_ptr = table_ptr + tensor * COLUMNS
-    start = (tl.program_id(0) - tl.load(row_ptr + FIRST_CHUNK)) * CHUNK
-    count = tl.load(row_ptr + COUNT)
-    if ALIGNED:
-        count = tl.multiple_of(count, 16)
-    return row_ptr, start, tl.minimum(start + CHUNK, count)
+    start = (tl.program_id(0) - tl.load(row_ptr + FIRST_CHUNK)) * chunk
+    start = tl.multiple_of(start, 16)
+    return row_ptr, start, tl.minimum(start + chunk, tl.load(row_ptr + COUNT))
 
 
 @triton.jit
@@ -48,6 +44,6 @@ def address(row_ptr, column: tl.constexpr, DTYPE: tl.constexpr, ALIGNED: tl.cons
 
 
 @triton.jit
-def listed_scalar(row_ptr, ACC: tl.constexpr):
-    """The tensor's entry of a ScalarList."""
-    return tl.load(row_ptr + SCALAR).to(tl.float64, bitcast=True).to(ACC)
+def listed_number(row_ptr, ACC: tl.constexpr):
+    """The tensor's entry of a list of numbers."""
+    return tl.load(row_ptr + NUMBER).to(tl.float64, bitcast=True).to(ACC)

@@ -20,11 +20,11 @@ def _maximum(a, b):
 
 @triton.jit
 def norm_chunks(
-    table_ptr, chunk_map_ptr, partial_ptr, DTYPE: tl.constexpr, ACC: tl.constexpr,
-    ORDER: tl.constexpr, ALIGNED: tl.constexpr, CHUNK: tl.constexpr, BLOCK: tl.constexpr,
+    table_ptr, chunk_map_ptr, chunk, partial_ptr, DTYPE: tl.constexpr, ACC: tl.constexpr,
+    ORDER: tl.constexpr, ALIGNED: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """partial [chunks] of ACC; grid number of chunks."""
-    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, 4, ALIGNED, CHUNK)
+    row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, chunk, 4)
     x_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     accumulator = tl.zeros((BLOCK,), ACC)
     for start in range(first, last, BLOCK):
@@ -45,13 +45,13 @@ def norm_chunks(
 
 @triton.jit
 def norm_tensors(
-    table_ptr, partial_ptr, out_ptr, ACC: tl.constexpr, ORDER: tl.constexpr,
-    CHUNK: tl.constexpr, BLOCK: tl.constexpr,
+    table_ptr, chunk, partial_ptr, out_ptr, ACC: tl.constexpr, ORDER: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     """out [tensors]; grid number of tensors."""
     row_ptr = table_ptr + tl.program_id(0).to(tl.int64) * 4
     first = tl.load(row_ptr + FIRST_CHUNK)
-    chunks = tl.cdiv(tl.load(row_ptr + COUNT), CHUNK).to(tl.int32)
+    chunks = tl.cdiv(tl.load(row_ptr + COUNT), chunk).to(tl.int32)
     lanes = tl.arange(0, BLOCK)
     accumulator = tl.zeros((BLOCK,), ACC)
     for start in range(0, chunks, BLOCK):

@@ -30,6 +30,11 @@ def constant(value):
 
 
 @triton.jit
+def zero(x):
+    return tl.zeros_like(x)
+
+
+@triton.jit
 def add(x, y, alpha):
     return x + alpha * y
 

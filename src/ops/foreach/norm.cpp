@@ -22,7 +22,7 @@ struct ForeachNorm : PlainOp {
                             std::optional<at::ScalarType> dtype) {
     const int64_t order = kernel_order(ord);
     if (order < 0) return "norm of an order other than 1, 2 and infinity";
-    if (const char* reason = refuse_lists({self})) return reason;
+    if (const char* reason = refuse_lists(self)) return reason;
     if (dtype.has_value() && *dtype != self[0].scalar_type()) return "norm in another dtype";
     if (order == 0)
       for (const Tensor& tensor : self)
@@ -34,25 +34,31 @@ struct ForeachNorm : PlainOp {
                                   std::optional<at::ScalarType>) {
     static const Kernel chunks("foreach/norm", "norm_chunks");
     static const Kernel tensors("foreach/norm", "norm_tensors");
-    const TensorTable table({self}, {});
+    const TensorTable table(self, {});
     const Tensor& first = self[0];
     const DType dtype = element_type(first);
+    const DType acc = accumulate_type(dtype);
     const auto count = static_cast<int64_t>(self.size());
-    const auto order = constant(kernel_order(ord));
-    const auto acc = constant(accumulate_type(dtype));
     const Tensor norms = allocate_output({count}, {}, first.options());
     const Tensor partial = allocate_output(
-        {table.chunks()}, {}, first.options().dtype(dtype == DType::fp64 ? at::kDouble : at::kFloat));
-    const int64_t block = first.is_cpu() ? 64 : 1024;
+        {table.chunks()}, {}, first.options().dtype(acc == DType::fp64 ? at::kDouble : at::kFloat));
     LaunchOptions options;
     options.num_stages = 1;
-    if (table.chunks() > 0)
-      launch(chunks, options, grid_1d(table.chunks()), first, table.table(), table.chunk_map(),
-             written(partial), constant(dtype), acc, order, constant(table.is_aligned()),
-             constant(table.chunk_size()), constant(block));
-    options.grain = 64;
-    launch(tensors, options, grid_1d(count), first, table.table(), partial, written(norms), acc,
-           order, constant(table.chunk_size()), constant(int64_t{64}));
+    options.grain = table.grain();
+    if (table.chunks() > 0) {
+      runtime::ArgumentPack pack;
+      table.add_to(pack);
+      detail::add(pack, written(partial));
+      pack.constant_dtype(dtype);
+      pack.constant_dtype(acc);
+      pack.constant(kernel_order(ord));
+      pack.constant_bool(table.is_aligned());
+      pack.constant(first.is_cpu() ? 64 : 1024);
+      launch_packed(chunks, pack, options, grid_1d(table.chunks()), first.device());
+    }
+    options.grain = 1024;  // a few chunks each
+    launch(tensors, options, grid_1d(count), first, table.table(), table.chunk_size(), partial,
+           written(norms), constant(acc), constant(kernel_order(ord)), constant(int64_t{64}));
     std::vector<Tensor> result;
     result.reserve(self.size());
     for (int64_t i = 0; i < count; ++i) result.push_back(norms.select(0, i));

@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <memory>
@@ -20,7 +21,9 @@ namespace {
 
 constexpr int64_t kCpuChunk = 16384;
 constexpr int64_t kGpuChunk = 8192;
-constexpr size_t kCachedTables = 64;  // per thread; an AdamW step of one parameter group uses 12
+constexpr int64_t kGpuChunks = 16384;  // larger chunks beyond these, so that the table stays small
+constexpr int64_t kCpuGrain = 32768;   // elements
+constexpr size_t kCachedTables = 64;   // per thread; an AdamW step of one parameter group uses 12
 
 // Table and chunk map behind each other, as they go to the device.
 struct Content {
@@ -30,10 +33,9 @@ struct Content {
   bool is_aligned = true;
 };
 
-void fill(Content& content, std::initializer_list<at::TensorList> lists,
-          at::ArrayRef<at::Scalar> scalars, int64_t chunk_size) {
-  const at::TensorList& first = *lists.begin();
-  const auto columns = static_cast<int64_t>(3 + lists.size());
+void fill(Content& content, at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers,
+          int64_t chunk_size) {
+  const at::TensorList& first = lists.front();
   content.words.clear();
   content.chunks = 0;
   content.is_aligned = true;
@@ -41,8 +43,7 @@ void fill(Content& content, std::initializer_list<at::TensorList> lists,
     const int64_t count = first[i].numel();
     content.words.push_back(count);
     content.words.push_back(content.chunks);
-    content.words.push_back(scalars.empty() ? 0 : std::bit_cast<int64_t>(scalars[i].toDouble()));
-    content.is_aligned &= count % 16 == 0;
+    content.words.push_back(numbers.empty() ? 0 : std::bit_cast<int64_t>(numbers[i].toDouble()));
     for (const at::TensorList& list : lists) {
       const auto address = reinterpret_cast<int64_t>(list[i].const_data_ptr());
       content.words.push_back(address);
@@ -50,7 +51,9 @@ void fill(Content& content, std::initializer_list<at::TensorList> lists,
     }
     content.chunks += ceil_div(count, chunk_size);
   }
-  content.table_words = static_cast<int64_t>(first.size()) * columns;
+  // The map begins at a multiple of 16 bytes, so that its alignment is no trait of the call.
+  if (content.words.size() % 2 != 0) content.words.push_back(0);
+  content.table_words = static_cast<int64_t>(content.words.size());
   // Two int32 to a word; little endian on every target.
   uint64_t pair = 0;
   int64_t chunk = 0;
@@ -95,7 +98,8 @@ at::Tensor copy_to_device(const std::vector<int64_t>& words, c10::Device device)
   const StockOperators stock;
   const auto count = static_cast<int64_t>(words.size());
   // Pinned memory is given back to PyTorch's allocator, which waits for the copy to end.
-  const at::Tensor host = at::empty({count}, at::TensorOptions().dtype(at::kLong).pinned_memory(true));
+  const at::Tensor host =
+      at::empty({count}, at::TensorOptions().dtype(at::kLong).pinned_memory(true));
   std::copy(words.begin(), words.end(), host.mutable_data_ptr<int64_t>());
   return host.to(device, /*non_blocking=*/true);
 }
@@ -123,29 +127,60 @@ at::Tensor find_on_device(const Content& content, c10::Device device) {
 
 }  // namespace
 
-TensorTable::TensorTable(std::initializer_list<at::TensorList> lists,
-                         at::ArrayRef<at::Scalar> scalars) {
-  const c10::Device device = (*lists.begin())[0].device();
-  chunk_size_ = device.is_cpu() ? kCpuChunk : kGpuChunk;
+TensorTable::TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers) {
+  const c10::Device device = lists.front()[0].device();
+  int64_t elements = 0;
+  for (const at::Tensor& tensor : lists.front()) elements += tensor.numel();
+  chunk_size_ = device.is_cpu()
+                    ? kCpuChunk
+                    : ceil_div(std::max(elements / kGpuChunks, kGpuChunk), kGpuChunk) * kGpuChunk;
   thread_local Content content;
-  fill(content, lists, scalars, chunk_size_);
+  fill(content, lists, numbers, chunk_size_);
   chunks_ = content.chunks;
+  table_words_ = content.table_words;
   is_aligned_ = content.is_aligned;
-  at::Tensor words;
+  grain_ = std::max<int64_t>(1, chunks_ * kCpuGrain / std::max<int64_t>(elements, 1));
   if (device.is_cpu()) {
-    words = allocate_output({static_cast<int64_t>(content.words.size())}, {},
-                            at::TensorOptions().dtype(at::kLong));
-    std::copy(content.words.begin(), content.words.end(), words.mutable_data_ptr<int64_t>());
+    table_ = allocate_output({static_cast<int64_t>(content.words.size())}, {},
+                             at::TensorOptions().dtype(at::kLong));
+    std::copy(content.words.begin(), content.words.end(), table_.mutable_data_ptr<int64_t>());
+    is_aligned_ = false;  // of no use to the CPU, and it would compile twice
   } else {
     refuse_while_capturing(current_gpu_stream(device.index()));
-    words = find_on_device(content, device);
+    table_ = find_on_device(content, device);
   }
-  chunk_map_ = words.slice(0, content.table_words).view(at::kInt);
-  table_ = std::move(words);
 }
 
-const char* refuse_lists(std::initializer_list<at::TensorList> lists) {
-  const at::TensorList& first = *lists.begin();
+void TensorTable::add_to(runtime::ArgumentPack& pack) const {
+  const int64_t* words = table_.const_data_ptr<int64_t>();
+  pack.pointer(words, DType::i64);
+  pack.pointer(words + table_words_, DType::i32);
+  pack.integer(chunk_size_);
+}
+
+namespace {
+
+// Dimensions of size 1 may have any stride.
+bool have_same_layout(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes()) return false;
+  if (a.strides() == b.strides()) return true;
+  for (int64_t d = 0; d < a.dim(); ++d)
+    if (a.size(d) != 1 && a.stride(d) != b.stride(d)) return false;
+  return true;
+}
+
+struct Extent {
+  uintptr_t begin;
+  uintptr_t end;
+  size_t index;
+  bool is_written;
+  bool operator<(const Extent& other) const { return begin < other.begin; }
+};
+
+}  // namespace
+
+const char* refuse_lists(at::ArrayRef<at::TensorList> lists) {
+  const at::TensorList& first = lists.front();
   if (first.empty()) return "foreach of no tensors";
   const at::ScalarType dtype = first[0].scalar_type();
   if (!at::isFloatingType(dtype)) return "foreach of a dtype that is not floating";
@@ -153,10 +188,35 @@ const char* refuse_lists(std::initializer_list<at::TensorList> lists) {
     if (list.size() != first.size()) return "foreach lists of different lengths";
     for (size_t i = 0; i < list.size(); ++i) {
       if (list[i].scalar_type() != dtype) return "foreach of several dtypes";
-      if (list[i].sizes() != first[i].sizes() || list[i].strides() != first[i].strides())
-        return "foreach tensors of different layouts";
+      if (!have_same_layout(list[i], first[i])) return "foreach tensors of different layouts";
       if (!list[i].is_non_overlapping_and_dense()) return "foreach of a tensor with gaps";
     }
+  }
+  return nullptr;
+}
+
+const char* refuse_overlap(at::TensorList out, at::ArrayRef<at::TensorList> lists) {
+  thread_local std::vector<Extent> extents;
+  extents.clear();
+  const auto add = [&](const at::Tensor& tensor, size_t index, bool is_written) {
+    const auto begin = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
+    if (tensor.nbytes() != 0)
+      extents.push_back({begin, begin + tensor.nbytes(), index, is_written});
+  };
+  for (size_t i = 0; i < out.size(); ++i) {
+    add(out[i], i, true);
+    for (const at::TensorList& list : lists)
+      if (list[i].const_data_ptr() != out[i].const_data_ptr()) add(list[i], i, false);
+  }
+  std::sort(extents.begin(), extents.end());
+  // Read extents may overlap each other; only what is written must be alone.
+  uintptr_t read_end = 0;
+  uintptr_t written_end = 0;
+  for (const Extent& extent : extents) {
+    if (extent.begin < written_end || (extent.is_written && extent.begin < read_end))
+      return "foreach tensors share memory";
+    uintptr_t& end = extent.is_written ? written_end : read_end;
+    end = std::max(end, extent.end);
   }
   return nullptr;
 }

@@ -1,41 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table through which one launch finds the elements of a whole list of tensors; its layout is in
-// kernels/common/tensor_table.py, Note [Tensor table].
+// Lists of tensors as the foreach kernels read them, see kernels/common/tensor_table.py,
+// Note [Tensor table].
 //
 //   const TensorTable table({out, self}, {});
-//   launch(kernel, options, grid_1d(table.chunks()), self[0], table.table(), table.chunk_map(), ...);
+//   table.add_to(pack);   // the kernel's first three parameters
+//   ... launch_packed(kernel, pack, options, grid_1d(table.chunks()), device);
 #pragma once
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
 
-#include <initializer_list>
+#include "runtime/argument_pack.h"
 
 namespace tilewise::ops {
 
 class TensorTable {
  public:
-  // `lists`: the columns of addresses, all of the same length. `scalars`: one per tensor, or none.
+  // `lists`: the columns of addresses, all of the same length. `numbers`: one per tensor, or none.
   // On a GPU the table is copied there once and found again when the same lists come back, as
   // they do in an optimizer. Throws a Refusal while a graph is captured.
-  TensorTable(std::initializer_list<at::TensorList> lists, at::ArrayRef<at::Scalar> scalars);
+  TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers);
 
-  const at::Tensor& table() const { return table_; }          // int64
-  const at::Tensor& chunk_map() const { return chunk_map_; }  // int32
+  // Adds table, chunk map and chunk size.
+  void add_to(runtime::ArgumentPack& pack) const;
+
+  const at::Tensor& table() const { return table_; }  // int64
   int64_t chunks() const { return chunks_; }
   int64_t chunk_size() const { return chunk_size_; }
   bool is_aligned() const { return is_aligned_; }
+  // Chunks that one CPU thread handles at least: some 32768 elements, ATen's own grain.
+  int64_t grain() const { return grain_; }
 
  private:
   at::Tensor table_;
-  at::Tensor chunk_map_;
+  int64_t table_words_ = 0;
   int64_t chunks_ = 0;
   int64_t chunk_size_ = 0;
+  int64_t grain_ = 1;
   bool is_aligned_ = true;
 };
 
 // Why these lists cannot be served by one launch, or nullptr: they must be floating, of one dtype,
 // and agree tensor by tensor in size and layout, without gaps. ATen's own rule for its fast path.
-const char* refuse_lists(std::initializer_list<at::TensorList> lists);
+const char* refuse_lists(at::ArrayRef<at::TensorList> lists);
+
+// Why `lists` cannot be written to in place at `out` in any order: a tensor of `out` shares memory
+// with another one of `out`, or with an operand of another index.
+const char* refuse_overlap(at::TensorList out, at::ArrayRef<at::TensorList> lists);
 
 }  // namespace tilewise::ops

@@ -62,6 +62,7 @@ PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scala
 
 // A number as the kernel computes with it.
 void add_number(runtime::ArgumentPack& pack, const at::Scalar& value, DType compute) {
+  if (value.isComplex()) throw dispatch::Refusal{"complex number"};  // ATen's own error, if it is one
   switch (compute) {
     case DType::fp64: pack.floating64(value.toDouble()); break;
     case DType::fp32: pack.floating(value.toDouble()); break;

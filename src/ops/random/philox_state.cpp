@@ -25,8 +25,8 @@ CudaState take_cuda_state(at::GeneratorImpl* generator, uint64_t increment) {
   // PhiloxCudaState at::CUDAGeneratorImpl::philox_cuda_state(uint64_t): a class of 32 bytes is
   // returned through a hidden first argument.
   using Take = CudaState (*)(at::GeneratorImpl*, uint64_t);
-  static const auto take = reinterpret_cast<Take>(
-      find_gpu_symbol("_ZN2at17CUDAGeneratorImpl17philox_cuda_stateEm"));
+  static const auto take =
+      reinterpret_cast<Take>(find_gpu_symbol("_ZN2at17CUDAGeneratorImpl17philox_cuda_stateEm"));
   if (take == nullptr) throw dispatch::Refusal{"PyTorch's GPU generator is not accessible"};
   return take(generator, increment);
 }
@@ -36,8 +36,8 @@ CudaState take_cuda_state(at::GeneratorImpl* generator, uint64_t increment) {
 PhiloxState take_random_numbers(const std::optional<at::Generator>& generator, c10::Device device,
                                 int64_t count) {
   at::Generator source = generator.has_value() && generator->defined()
-                                   ? *generator
-                                   : at::globalContext().defaultGenerator(device);
+                             ? *generator
+                             : at::globalContext().defaultGenerator(device);
   const std::scoped_lock lock(source.mutex());
   if (device.is_cpu()) {
     auto* cpu = at::check_generator<at::CPUGeneratorImpl>(source);

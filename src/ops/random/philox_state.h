@@ -17,9 +17,9 @@ struct PhiloxState {
 };
 
 // Takes `count` numbers. On a GPU the generator's own seed and offset, which it advances; throws a
-// Refusal while a graph is captured, where these live in device memory. PyTorch's CPU generator has no
-// offset: one 64-bit draw from it is the seed, so that it advances, and its state can be saved, as
-// ever.
+// Refusal while a graph is captured, where these live in device memory. PyTorch's CPU generator has
+// no offset: one 64-bit draw from it is the seed, so that it advances, and its state can be saved,
+// as ever.
 PhiloxState take_random_numbers(const std::optional<at::Generator>& generator, c10::Device device,
                                 int64_t count);
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/foreach/foreach_op.h"
+
+#include <string>
+
+#include "ops/foreach/tensor_table.h"
+#include "ops/framework/scalar_range.h"
+
+namespace tilewise::ops {
+namespace {
+
+// One row of vectors on the CPU, where a tile's values stay in registers; small tensors are common.
+constexpr int64_t kCpuBlock = 64;
+constexpr int64_t kGpuBlock = 1024;
+
+// ATen has errors of its own for bools and for numbers out of range.
+const char* refuse_number(const Scalar& number, at::ScalarType dtype) {
+  return number.isBoolean() || !is_representable(number, dtype) ? "number does not fit the dtype"
+                                                                : nullptr;
+}
+
+}  // namespace
+
+Kernel make_foreach_kernel(const char* function, const char* literals,
+                           std::span<const ForeachArgument> arguments) {
+  const std::string full = function;
+  const size_t colon = full.find(':');
+  const codegen::ScalarFunction scalar{"pointwise/" + full.substr(0, colon), full.substr(colon + 1),
+                                       literals};
+  return {codegen::foreach_name(scalar, arguments), "kernel",
+          codegen::foreach_source(scalar, arguments)};
+}
+
+const char* ForeachCall::refuse(bool in_place) const {
+  if (const char* reason = refuse_lists(lists_)) return reason;
+  const TensorList& self = lists_.front();
+  const at::ScalarType dtype = self[0].scalar_type();
+  if (has_numbers_ && numbers_.size() != self.size()) return "foreach lists of different lengths";
+  for (const Scalar& number : numbers_)
+    if (const char* reason = refuse_number(number, dtype)) return reason;
+  for (const Value& value : values_) {
+    if (value.number != nullptr) {
+      if (const char* reason = refuse_number(*value.number, dtype)) return reason;
+    } else if (value.tensor->dim() != 0 || value.tensor->scalar_type() != dtype) {
+      return "foreach operand is no number of the same dtype";
+    }
+  }
+  // On a GPU ATen's own fast path runs in any order as well; on a CPU it goes tensor by tensor.
+  return in_place && self[0].is_cpu() ? refuse_overlap(self, lists_) : nullptr;
+}
+
+std::vector<Tensor> ForeachCall::allocate() const {
+  std::vector<Tensor> out;
+  out.reserve(lists_.front().size());
+  for (const Tensor& tensor : lists_.front())
+    out.push_back(allocate_output(tensor.sizes(), tensor.strides(), tensor.options()));
+  return out;
+}
+
+void ForeachCall::run(const Kernel& kernel, TensorList out) const {
+  c10::SmallVector<TensorList, 5> columns{out};
+  columns.append(lists_.begin(), lists_.end());
+  const TensorTable table(columns, numbers_);
+  if (table.chunks() == 0) return;
+  const Tensor& first = out[0];
+  const DType dtype = element_type(first);
+  runtime::ArgumentPack pack;
+  table.add_to(pack);
+  for (const Value& value : values_) {
+    if (value.tensor != nullptr)
+      detail::add(pack, *value.tensor);
+    else if (dtype == DType::fp64)
+      pack.floating64(value.number->toDouble());
+    else
+      pack.floating(value.number->toDouble());
+  }
+  pack.constant_dtype(dtype);
+  pack.constant_dtype(accumulate_type(dtype));
+  pack.constant_bool(table.is_aligned());
+  pack.constant(first.is_cpu() ? kCpuBlock : kGpuBlock);
+  LaunchOptions options;
+  options.num_stages = 1;
+  options.grain = table.grain();
+  launch_packed(kernel, pack, options, grid_1d(table.chunks()), first.device());
+}
+
+}  // namespace tilewise::ops
