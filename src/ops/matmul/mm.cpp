@@ -30,26 +30,40 @@ int64_t broadcast_stride(const Tensor& bias, int64_t from_back) {
   return bias.stride(-from_back);
 }
 
+// The CPU's kernel reads a transposed operand element by element, once for every tile of the result
+// along the other operand. With several of these, one copy in the kernel's order costs less: a
+// (640, 1536) @ (1536, 384) product of f32 with b transposed ran at 38 GFLOP/s without it and at 89
+// with it (AVX-512, one core).
+Tensor in_kernel_order(const Tensor& operand, int64_t uses) {
+  const Matrices matrices(operand);
+  const bool is_transposed = matrices.row_stride == 1 && matrices.column_stride != 1;
+  const bool is_broadcast = matrices.batch > 1 && matrices.batch_stride == 0;
+  return operand.is_cpu() && is_transposed && !is_broadcast && uses > 1 ? operand.contiguous()
+                                                                        : operand;
+}
+
 // An undefined bias: none. ATen ignores it, NaN included, where beta is 0.
 void matmul(const Tensor& mat1, const Tensor& mat2, const Tensor& bias, double beta, double alpha,
             const Tensor& out) {
   static const Kernel kernel("matmul/mm", "mm");
   if (out.numel() == 0) return;
-  const Matrices a(mat1);
-  const Matrices b(mat2);
   const Matrices c(out);
-  const int64_t k = a.columns;
+  const int64_t k = mat1.size(-1);
   const DType dtype = element_type(mat1);
   const bool is_double = dtype == DType::fp64;
   const bool tf32 =
       !out.is_cpu() && dtype == DType::fp32 && at::globalContext().allowTF32CuBLAS();
   const MatmulTile tile =
       choose_matmul_tile(out.is_cpu(), dtype, tf32, c.batch, c.rows, c.columns, k);
+  const Tensor left = in_kernel_order(mat1, ceil_div(c.columns, tile.block_n));
+  const Tensor right = in_kernel_order(mat2, ceil_div(c.rows, tile.block_m));
+  const Matrices a(left);
+  const Matrices b(right);
   const Tensor& addend = bias.defined() ? bias : out;  // a pointer is needed, not read
   const auto run = [&](auto factor, auto bias_factor) {
     launch(kernel, tile.options,
            grid_1d(c.batch * ceil_div(c.rows, tile.block_m) * ceil_div(c.columns, tile.block_n)),
-           out, mat1, mat2, addend, written(out), stride(c.rows), stride(c.columns), stride(k),
+           out, left, right, addend, written(out), stride(c.rows), stride(c.columns), stride(k),
            stride(a.batch_stride), stride(a.row_stride), stride(a.column_stride),
            stride(b.batch_stride), stride(b.row_stride), stride(b.column_stride),
            stride(broadcast_stride(bias, 3)), stride(broadcast_stride(bias, 2)),
