@@ -19,6 +19,16 @@ def _maximum(a, b):
 
 
 @triton.jit
+def _accumulate(accumulator, x, ORDER: tl.constexpr):
+    if ORDER == 2:
+        return accumulator + x * x
+    elif ORDER == 1:
+        return accumulator + tl.abs(x)
+    else:
+        return _maximum(accumulator, tl.abs(x))
+
+
+@triton.jit
 def norm_chunks(
     table_ptr, chunk_map_ptr, chunk, partial_ptr, DTYPE: tl.constexpr, ACC: tl.constexpr,
     ORDER: tl.constexpr, ALIGNED: tl.constexpr, BLOCK: tl.constexpr,
@@ -27,15 +37,15 @@ def norm_chunks(
     row_ptr, first, last = find_chunk(table_ptr, chunk_map_ptr, chunk, 4)
     x_ptr = address(row_ptr, OUT, DTYPE, ALIGNED)
     accumulator = tl.zeros((BLOCK,), ACC)
-    for start in range(first, last, BLOCK):
+    # Full blocks need no mask, whatever the sizes of the tensors.
+    full = first + (last - first) // BLOCK * BLOCK
+    for start in range(first, full, BLOCK):
+        x = tl.load(x_ptr + start + tl.arange(0, BLOCK)).to(ACC)
+        accumulator = _accumulate(accumulator, x, ORDER)
+    for start in range(full, last, BLOCK):
         index = start + tl.arange(0, BLOCK)
         x = tl.load(x_ptr + index, mask=index < last, other=0.0).to(ACC)
-        if ORDER == 2:
-            accumulator += x * x
-        elif ORDER == 1:
-            accumulator += tl.abs(x)
-        else:
-            accumulator = _maximum(accumulator, tl.abs(x))
+        accumulator = _accumulate(accumulator, x, ORDER)
     if ORDER == 0:
         result = tl.reduce(accumulator, 0, _maximum)
     else:
