@@ -3,9 +3,10 @@
 //
 //   TILEWISE_FOREACH("_foreach_mul", ".List", "arithmetic:multiply", "", TensorList, TensorList);
 //
-// takes over _foreach_mul.List and _foreach_mul_.List. `multiply` of kernels/pointwise/arithmetic.py
-// is called for each element with the overload's arguments in their order (the element of a list's
-// tensor, a number, the tensor's own entry of a list of numbers), then with the literals (", 1").
+// takes over _foreach_mul.List and _foreach_mul_.List: `multiply` of
+// kernels/pointwise/arithmetic.py is called for each element with the overload's arguments in their
+// order (the element of a list's tensor, a number, the tensor's own entry of a list of numbers),
+// then with the literals (", 1").
 #pragma once
 
 #include <array>

@@ -6,6 +6,7 @@ namespace {
 
 constexpr const char* kAlphaOne = ", 1";
 
+// clang-format off: one overload a line
 TILEWISE_FOREACH("_foreach_abs", "", "arithmetic:absolute", "", TensorList);
 TILEWISE_FOREACH("_foreach_ceil", "", "arithmetic:ceil", "", TensorList);
 TILEWISE_FOREACH("_foreach_cos", "", "exponential:cos", "", TensorList);
@@ -68,6 +69,7 @@ TILEWISE_FOREACH("_foreach_addcmul", ".ScalarList", "arithmetic:add_product", ""
 TILEWISE_FOREACH("_foreach_lerp", ".List", "arithmetic:interpolate", "", TensorList, TensorList, TensorList);
 TILEWISE_FOREACH("_foreach_lerp", ".Scalar", "arithmetic:interpolate", "", TensorList, TensorList, const Scalar&);
 TILEWISE_FOREACH("_foreach_lerp", ".ScalarList", "arithmetic:interpolate", "", TensorList, TensorList, ScalarList);
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops
