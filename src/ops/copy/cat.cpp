@@ -88,7 +88,8 @@ struct Cat : StructuredOp<at::meta::structured_cat> {
       position += size;
     }
     for (size_t first = 0; first < pieces.size(); first += kInputsPerLaunch)
-      launch_pieces(&pieces[first], std::min(kInputsPerLaunch, pieces.size() - first), out, *target);
+      launch_pieces(&pieces[first], std::min(kInputsPerLaunch, pieces.size() - first), out,
+                    *target);
   }
 };
 TILEWISE_STRUCTURED(Cat, "cat");

@@ -6,9 +6,8 @@
 namespace tilewise::ops {
 
 std::optional<DimensionPair> Dimensions::collapse() {
-  std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
-    return a.strides[0] > b.strides[0];
-  });
+  std::stable_sort(items_.begin(), items_.end(),
+                   [](const Item& a, const Item& b) { return a.strides[0] > b.strides[0]; });
   return collapse_in_order();
 }
 

@@ -25,8 +25,8 @@ const char* refuse_index(const Tensor& index, int64_t rows) {
   const bool is_long = index.scalar_type() == at::kLong;
   if (!is_long && index.scalar_type() != at::kInt) return "embedding: dtype of indices";
   if (!index.is_contiguous()) return "embedding: indices are not contiguous";
-  if (index.is_cpu() && (is_long ? has_foreign_index<int64_t>(index, rows)
-                                 : has_foreign_index<int32_t>(index, rows)))
+  if (index.is_cpu() &&
+      (is_long ? has_foreign_index<int64_t>(index, rows) : has_foreign_index<int32_t>(index, rows)))
     return "embedding: index out of range";
   return nullptr;
 }
@@ -100,8 +100,8 @@ struct EmbeddingBackward : PlainOp {
         Grid grid = grid_1d(ceil_div(count, rows));
         grid.y = static_cast<int32_t>(ceil_div(width, block));
         launch(atomic, options, grid, grad, grad, indices, written(sums), count, stride(width),
-               vocabulary, padding_idx.expect_int(), stride(grad.stride(0)),
-               stride(grad.stride(1)), stride(1), stride(width), constant(rows), constant(block));
+               vocabulary, padding_idx.expect_int(), stride(grad.stride(0)), stride(grad.stride(1)),
+               stride(1), stride(width), constant(rows), constant(block));
       }
     }
     return sums.to(grad.scalar_type());

@@ -28,7 +28,8 @@ DType compute_type(const Tensor& tensor) {
   return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
 }
 
-// On a GPU the kernel gives NaN for a target that is no class; on a CPU PyTorch's own kernel raises.
+// On a GPU the kernel gives NaN for a target that is no class; on a CPU PyTorch's own kernel
+// raises.
 template <class Index>
 bool has_foreign_target(const Tensor& target, int64_t classes, int64_t ignore_index) {
   const Index* data = target.const_data_ptr<Index>();
@@ -66,7 +67,8 @@ struct NllLoss : StructuredOp<at::meta::structured_nll_loss_forward, 2> {
   }
 
   void impl(const Tensor& self, const Tensor& target, at::OptionalTensorRef weight,
-            int64_t reduction, int64_t ignore_index, const Tensor& out, const Tensor& total_weight) {
+            int64_t reduction, int64_t ignore_index, const Tensor& out,
+            const Tensor& total_weight) {
     const Rows rows(self, target);
     const DType acc = compute_type(self);
     const bool on_cpu = self.is_cpu();

@@ -20,8 +20,7 @@ struct Row {
 constexpr Row kHalfRows[] = {
     {132, 512, 128, 256, 64, 8, 3},  // 238 registers, no spill, 147 KiB shared
     {100, 128, 128, 128, 64, 8, 3},  // 128
-    {64, 64, 64, 128, 64, 4, 4},
-    {0, 32, 64, 64, 64, 4, 4},  // 72
+    {64, 64, 64, 128, 64, 4, 4},    {0, 32, 64, 64, 64, 4, 4},  // 72
     {0, 0, 16, 64, 128, 4, 4},  // 56: few rows, as in decoding; bound by reading b
 };
 constexpr Row kTf32Rows[] = {
@@ -64,8 +63,8 @@ MatmulTile cpu_tile(int64_t m, int64_t n, int64_t k) {
 
 }  // namespace
 
-MatmulTile choose_matmul_tile(bool on_cpu, runtime::DType dtype, bool tf32, int64_t batch, int64_t m,
-                              int64_t n, int64_t k) {
+MatmulTile choose_matmul_tile(bool on_cpu, runtime::DType dtype, bool tf32, int64_t batch,
+                              int64_t m, int64_t n, int64_t k) {
   if (on_cpu) return cpu_tile(m, n, k);
   const Row& row = dtype == DType::fp64   ? choose(kDoubleRows, batch, m, n)
                    : dtype != DType::fp32 ? choose(kHalfRows, batch, m, n)

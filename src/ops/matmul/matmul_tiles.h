@@ -17,7 +17,7 @@ struct MatmulTile {
   runtime::LaunchOptions options;
 };
 
-MatmulTile choose_matmul_tile(bool on_cpu, runtime::DType dtype, bool tf32, int64_t batch, int64_t m,
-                              int64_t n, int64_t k);
+MatmulTile choose_matmul_tile(bool on_cpu, runtime::DType dtype, bool tf32, int64_t batch,
+                              int64_t m, int64_t n, int64_t k);
 
 }  // namespace tilewise::ops

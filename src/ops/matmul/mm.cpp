@@ -24,7 +24,8 @@ struct Matrices {
   int64_t batch, rows, columns, batch_stride, row_stride, column_stride;
 };
 
-// The stride of `bias` along a dimension of the result counted from the back; 0 where it broadcasts.
+// The stride of `bias` along a dimension of the result counted from the back; 0 where it
+// broadcasts.
 int64_t broadcast_stride(const Tensor& bias, int64_t from_back) {
   if (!bias.defined() || bias.dim() < from_back || bias.size(-from_back) == 1) return 0;
   return bias.stride(-from_back);
@@ -51,8 +52,7 @@ void matmul(const Tensor& mat1, const Tensor& mat2, const Tensor& bias, double b
   const int64_t k = mat1.size(-1);
   const DType dtype = element_type(mat1);
   const bool is_double = dtype == DType::fp64;
-  const bool tf32 =
-      !out.is_cpu() && dtype == DType::fp32 && at::globalContext().allowTF32CuBLAS();
+  const bool tf32 = !out.is_cpu() && dtype == DType::fp32 && at::globalContext().allowTF32CuBLAS();
   const MatmulTile tile =
       choose_matmul_tile(out.is_cpu(), dtype, tf32, c.batch, c.rows, c.columns, k);
   const Tensor left = in_kernel_order(mat1, ceil_div(c.columns, tile.block_n));

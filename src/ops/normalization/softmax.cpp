@@ -105,8 +105,8 @@ void launch_walk(const SoftmaxKernels& kernels, const SoftmaxPlan& plan, const T
         switch (plan.walk) {
           case Walk::row:
             launch(kernels.row, plan.options, plan.grid, where, pointer..., kept.numel(),
-                   stride(kept.inner), stride(plan.dim), strides..., acc, log,
-                   constant(plan.rows), constant(plan.block));
+                   stride(kept.inner), stride(plan.dim), strides..., acc, log, constant(plan.rows),
+                   constant(plan.block));
             break;
           case Walk::long_row:
             launch(kernels.long_row, plan.options, plan.grid, where, pointer..., kept.numel(),
@@ -144,12 +144,12 @@ void backward(const Tensor& grad, const Tensor& output, int64_t dim, const Tenso
   if (grad_input.numel() == 0) return;
   const SoftmaxPlan plan = make_plan({&output, &grad, &grad_input}, dim);
   const DimensionPair& kept = plan.kept;
-  launch_walk(kernels, plan, output, is_log, std::tuple<const Tensor&, const Tensor&, Written>(grad, output, written(grad_input)),
-              stride(kept.outer_stride[1]), stride(kept.inner_stride[1]),
-              stride(plan.dim_stride[1]), stride(kept.outer_stride[0]),
-              stride(kept.inner_stride[0]), stride(plan.dim_stride[0]),
-              stride(kept.outer_stride[2]), stride(kept.inner_stride[2]),
-              stride(plan.dim_stride[2]));
+  launch_walk(
+      kernels, plan, output, is_log,
+      std::tuple<const Tensor&, const Tensor&, Written>(grad, output, written(grad_input)),
+      stride(kept.outer_stride[1]), stride(kept.inner_stride[1]), stride(plan.dim_stride[1]),
+      stride(kept.outer_stride[0]), stride(kept.inner_stride[0]), stride(plan.dim_stride[0]),
+      stride(kept.outer_stride[2]), stride(kept.inner_stride[2]), stride(plan.dim_stride[2]));
 }
 
 template <class Meta, bool is_log>

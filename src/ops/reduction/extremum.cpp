@@ -18,9 +18,9 @@ struct Extremum : StructuredOp<Meta> {
   void impl(const Tensor& self, at::IntArrayRef dim, bool, const Tensor& out) {
     static const Kernel inner("reduction/extremum", "extremum_inner");
     static const Kernel outer("reduction/extremum", "extremum_outer");
-    const at::ScalarType accumulator = !self.is_floating_point()              ? at::kLong
+    const at::ScalarType accumulator = !self.is_floating_point()           ? at::kLong
                                        : self.scalar_type() == at::kDouble ? at::kDouble
-                                                                             : at::kFloat;
+                                                                           : at::kFloat;
     reduce(self, dim, out, accumulator, [&](const ReductionPass& pass) {
       pass.launch(inner, outer, constant(*element_type(accumulator)), constant(is_maximum));
     });

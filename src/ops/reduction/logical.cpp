@@ -16,9 +16,8 @@ void logical(const Tensor& self, at::OptionalIntArrayRef dim, const Tensor& out,
     out.fill_(is_all);
     return;
   }
-  reduce(self, dim, out, at::kInt, [&](const ReductionPass& pass) {
-    pass.launch(inner, outer, constant(is_all));
-  });
+  reduce(self, dim, out, at::kInt,
+         [&](const ReductionPass& pass) { pass.launch(inner, outer, constant(is_all)); });
 }
 
 template <class Meta, bool is_all>

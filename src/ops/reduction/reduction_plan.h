@@ -46,13 +46,12 @@ struct ReductionPass {
     const DimensionPair& kept = plan.kept;
     const DimensionPair& reduced = plan.reduced;
     ops::launch(plan.along_reduced ? inner : outer, plan.options, plan.grid, input, input,
-                written(output), plan.along_reduced ? kept.numel() : kept.outer,
-                stride(kept.inner), stride(reduced.outer), stride(reduced.inner),
-                stride(plan.split_length), stride(kept.outer_stride[0]),
-                stride(kept.inner_stride[0]), stride(reduced.outer_stride[0]),
-                stride(reduced.inner_stride[0]), stride(kept.outer_stride[1]),
-                stride(kept.inner_stride[1]), stride(stride_output_split), extra...,
-                constant(plan.rows), constant(plan.block));
+                written(output), plan.along_reduced ? kept.numel() : kept.outer, stride(kept.inner),
+                stride(reduced.outer), stride(reduced.inner), stride(plan.split_length),
+                stride(kept.outer_stride[0]), stride(kept.inner_stride[0]),
+                stride(reduced.outer_stride[0]), stride(reduced.inner_stride[0]),
+                stride(kept.outer_stride[1]), stride(kept.inner_stride[1]),
+                stride(stride_output_split), extra..., constant(plan.rows), constant(plan.block));
   }
 };
 

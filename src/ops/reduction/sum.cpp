@@ -36,7 +36,8 @@ void sum(const Tensor& self, at::OptionalIntArrayRef dim, const Tensor& out, boo
 struct Sum : StructuredOp<at::meta::structured_sum_dim_IntList> {
   static const char* refuse(const Tensor& self, at::OptionalIntArrayRef, bool,
                             std::optional<at::ScalarType>, const auto&...) {
-    return c10::isBarebonesUnsignedType(self.scalar_type()) ? "sum of a dtype ATen refuses" : nullptr;
+    return c10::isBarebonesUnsignedType(self.scalar_type()) ? "sum of a dtype ATen refuses"
+                                                            : nullptr;
   }
   void impl(const Tensor& self, at::OptionalIntArrayRef dim, bool, std::optional<at::ScalarType>,
             const Tensor& out) {
