@@ -55,6 +55,11 @@ def multiply(x, y):
 
 
 @triton.jit
+def scaled_product(x, y, scale):
+    return x * y * scale
+
+
+@triton.jit
 def divide(x, y):
     return quotient(x, y)
 

@@ -43,15 +43,3 @@ def native_dropout(
     _drop_lane(
         x_ptr, out_ptr, mask_ptr, start + 3 * GROUPS, count, keep_probability, scale, bits3, ACC
     )
-
-
-@triton.jit
-def native_dropout_backward(
-    grad_ptr, mask_ptr, out_ptr, count, scale, ACC: tl.constexpr, BLOCK: tl.constexpr
-):
-    """Dense grad, mask, out of `count` elements; grid cdiv(count, BLOCK)."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = index < count
-    grad = tl.load(grad_ptr + index, mask=inside, other=0.0).to(ACC)
-    keep = tl.load(mask_ptr + index, mask=inside, other=0).to(ACC)
-    tl.store(out_ptr + index, (grad * keep * scale).to(out_ptr.dtype.element_ty), mask=inside)

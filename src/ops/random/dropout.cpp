@@ -4,6 +4,7 @@
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
+#include "ops/framework/pointwise.h"
 #include "ops/random/philox_state.h"
 
 namespace tilewise::ops {
@@ -45,35 +46,27 @@ struct NativeDropout : PlainOp {
 };
 TILEWISE_OPERATOR(NativeDropout, "native_dropout");
 
+// Pointwise, so that an expanded gradient (of a sum) needs no copy.
 struct NativeDropoutBackward : PlainOp {
   static const char* refuse(const Tensor& grad_output, const Tensor& mask, double) {
     if (!grad_output.is_floating_point() || mask.scalar_type() != at::kBool)
       return "dropout: dtypes of gradient and mask";
-    if (grad_output.sizes() != mask.sizes() || grad_output.strides() != mask.strides() ||
-        !mask.is_non_overlapping_and_dense())
-      return "dropout: gradient and mask have different layouts";
     return nullptr;
   }
 
   static Tensor call(const Tensor& grad_output, const Tensor& mask, double scale) {
-    static const Kernel kernel("random/dropout", "native_dropout_backward");
-    Tensor grad_input =
-        allocate_output(grad_output.sizes(), grad_output.strides(), grad_output.options());
-    const int64_t count = grad_output.numel();
-    if (count == 0) return grad_input;
-    const bool is_double = grad_output.scalar_type() == at::kDouble;
-    LaunchOptions options;
-    options.grain = 32;
-    const auto run = [&](auto factor) {
-      launch(kernel, options, grid_1d(ceil_div(count, 1024)), grad_output, grad_output, mask,
-             written(grad_input), stride(count), factor,
-             constant(is_double ? DType::fp64 : DType::fp32), constant(1024));
-    };
-    if (is_double)
-      run(fp64(scale));
-    else
-      run(scale);
-    return grad_input;
+    static PointwiseFunction product("arithmetic:scaled_product", kFloating);
+    auto iter = at::TensorIteratorConfig()
+                    .check_all_same_dtype(false)
+                    .declare_static_dtype(grad_output.scalar_type())
+                    .add_owned_output(Tensor())
+                    .add_const_input(grad_output)
+                    .add_const_input(mask)
+                    .build();
+    PointwiseArguments arguments;
+    arguments.add(scale);
+    product.run(iter, grad_output.scalar_type(), arguments);
+    return iter.output();
   }
 };
 TILEWISE_OPERATOR(NativeDropoutBackward, "native_dropout_backward");
