@@ -8,9 +8,6 @@ batch entry. Products accumulate in ACC: fp32 for fp16, bf16 and fp32, fp64 for 
 Triton's input_precision for fp32 operands ("ieee", "tf32"), passed as 0 or 1. EVEN_MN and EVEN_K
 say that the sizes are multiples of the blocks: no mask. HAS_BIAS is off for beta == 0, where ATen
 ignores NaN in the bias. k == 0 gives beta * bias.
-
-`mm_split_k` is for few output tiles and a long k: split s adds up its range of k into partial
-[splits, batch, m, n]; reduction/sum adds the splits (the same order on every run).
 """
 
 import triton
@@ -21,40 +18,39 @@ from common.tile_order import grouped_tile
 
 @triton.jit
 def _multiply_tile(
-    a_ptr, b_ptr, m, n, first_k, last_k, tile_m, tile_n,
+    a_ptr, b_ptr, m, n, k, tile_m, tile_n,
     stride_am, stride_ak, stride_bk, stride_bn,
     ACC: tl.constexpr, PRECISION: tl.constexpr, EVEN_MN: tl.constexpr, EVEN_K: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
 ):  # fmt: skip
-    """a[tile rows, first_k:last_k] @ b[first_k:last_k, tile columns] as an ACC tile."""
+    """a[tile rows, :] @ b[:, tile columns] as an ACC tile."""
     precision: tl.constexpr = "tf32" if PRECISION == 1 else "ieee"
     rows = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)
     columns = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
     depth = tl.arange(0, BLOCK_K)
-    start = tl.cast(first_k, tl.int64)
     a_tile = (
-        a_ptr + start * stride_ak
+        a_ptr
         + (rows.to(tl.int64) * stride_am)[:, None] + (depth.to(tl.int64) * stride_ak)[None, :]
     )  # fmt: skip
     b_tile = (
-        b_ptr + start * stride_bk
+        b_ptr
         + (depth.to(tl.int64) * stride_bk)[:, None] + (columns.to(tl.int64) * stride_bn)[None, :]
     )  # fmt: skip
     a_step = tl.cast(BLOCK_K, tl.int64) * stride_ak
     b_step = tl.cast(BLOCK_K, tl.int64) * stride_bk
     accumulator = tl.zeros((BLOCK_M, BLOCK_N), ACC)
-    for k in range(first_k, last_k, BLOCK_K):
+    for start in range(0, k, BLOCK_K):
         if EVEN_MN and EVEN_K:
             a = tl.load(a_tile)
             b = tl.load(b_tile)
         elif EVEN_MN:
-            a = tl.load(a_tile, mask=(k + depth < last_k)[None, :], other=0.0)
-            b = tl.load(b_tile, mask=(k + depth < last_k)[:, None], other=0.0)
+            a = tl.load(a_tile, mask=(start + depth < k)[None, :], other=0.0)
+            b = tl.load(b_tile, mask=(start + depth < k)[:, None], other=0.0)
         elif EVEN_K:
             a = tl.load(a_tile, mask=(rows < m)[:, None], other=0.0)
             b = tl.load(b_tile, mask=(columns < n)[None, :], other=0.0)
         else:
-            inside = k + depth < last_k
+            inside = start + depth < k
             a = tl.load(a_tile, mask=(rows < m)[:, None] & inside[None, :], other=0.0)
             b = tl.load(b_tile, mask=inside[:, None] & (columns < n)[None, :], other=0.0)
         accumulator = tl.dot(a, b, accumulator, input_precision=precision, out_dtype=ACC)
@@ -80,7 +76,7 @@ def mm(
     tile = tl.program_id(0) % (tiles_m * tiles_n)
     tile_m, tile_n = grouped_tile(tile, tiles_m, tiles_n, GROUP_M)
     accumulator, rows, columns = _multiply_tile(
-        a_ptr + batch * stride_ab, b_ptr + batch * stride_bb, m, n, 0, k, tile_m, tile_n,
+        a_ptr + batch * stride_ab, b_ptr + batch * stride_bb, m, n, k, tile_m, tile_n,
         stride_am, stride_ak, stride_bk, stride_bn,
         ACC, PRECISION, EVEN_MN, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K,
     )  # fmt: skip
@@ -100,34 +96,4 @@ def mm(
         out_ptr + batch * stride_out_b + wide_rows * stride_out_m + wide_columns * stride_out_n,
         result.to(out_ptr.dtype.element_ty),
         mask=mask,
-    )
-
-
-@triton.jit
-def mm_split_k(
-    a_ptr, b_ptr, partial_ptr, m, n, k, k_per_split,
-    stride_ab, stride_am, stride_ak, stride_bb, stride_bk, stride_bn, stride_partial_split,
-    ACC: tl.constexpr, PRECISION: tl.constexpr, EVEN_MN: tl.constexpr, EVEN_K: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr,
-):  # fmt: skip
-    """partial[split, batch] = a[:, range] @ b[range, :] (dense, ACC).
-
-    Grid: (tiles of `mm`, splits).
-    """
-    tiles_m = tl.cdiv(m, BLOCK_M)
-    tiles_n = tl.cdiv(n, BLOCK_N)
-    batch = (tl.program_id(0) // (tiles_m * tiles_n)).to(tl.int64)
-    tile = tl.program_id(0) % (tiles_m * tiles_n)
-    tile_m, tile_n = grouped_tile(tile, tiles_m, tiles_n, GROUP_M)
-    first_k = tl.program_id(1) * k_per_split
-    last_k = tl.minimum(first_k + k_per_split, k)
-    accumulator, rows, columns = _multiply_tile(
-        a_ptr + batch * stride_ab, b_ptr + batch * stride_bb, m, n, first_k, last_k, tile_m, tile_n,
-        stride_am, stride_ak, stride_bk, stride_bn,
-        ACC, PRECISION, EVEN_MN, EVEN_K, BLOCK_M, BLOCK_N, BLOCK_K,
-    )  # fmt: skip
-    mask = (rows < m)[:, None] & (columns < n)[None, :]
-    partial_ptr += tl.program_id(1).to(tl.int64) * stride_partial_split + batch * m * n
-    tl.store(
-        partial_ptr + rows.to(tl.int64)[:, None] * n + columns[None, :], accumulator, mask=mask
     )
