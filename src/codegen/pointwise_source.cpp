@@ -167,7 +167,8 @@ class SourceWriter {
     target.resize(comma);
     line(value + " = tl.broadcast_to(" + value + ".to(" + type_expression(operand(output).dtype) +
          "), " + shape + ")");
-    line("tl.store(" + target + ", " + value + ", mask)");
+    const std::string modifier = variant_.streams ? ", cache_modifier=\".cs\"" : "";
+    line("tl.store(" + target + ", " + value + ", mask" + modifier + ")");
   }
 
   const ScalarFunction& function_;
@@ -185,6 +186,7 @@ std::string pointwise_name(const ScalarFunction& function, const PointwiseVarian
   std::string name = function.name + (variant.is_flat() ? "_flat" : "_" + std::to_string(variant.rank) + "d");
   for (int i = 0; i < variant.operand_count(); ++i)
     name += "_" + std::string(triton_name(variant.operands[static_cast<size_t>(i)].dtype));
+  if (variant.streams) name += "_streamed";
   return name;
 }
 

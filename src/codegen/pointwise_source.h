@@ -48,6 +48,7 @@ struct PointwiseVariant {
   uint8_t rank = 1;      // of the coalesced iteration space, at least 1
   DType compute = DType::fp32;  // inputs are converted to it, results from it to their own
   bool is_logical = false;      // results are "not zero" before they take their own type
+  bool streams = false;         // outputs are stored past the cache
   std::array<Operand, kMaxOperands> operands{};  // outputs first
 
   int operand_count() const { return outputs + inputs; }

@@ -68,6 +68,9 @@ void NestEmitter::emit_store(const Root& root) {
   if (lanes_ > 1 && pointer.form == TileValue::Form::uniform) {
     throw CompileError(op.location, "all lanes store to one address");
   }
+  if (op.word("cacheModifier") == "cs" && mask.empty() && lanes_ > 1) {
+    return memory_.store_streaming(address_of(pointer, lanes_), kind, as_vector(value), lanes_);
+  }
   memory_.store(address_of(pointer, lanes_), kind, lanes_ == 1 ? value.text : as_vector(value),
                 mask, lanes_);
 }

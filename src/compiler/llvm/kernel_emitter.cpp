@@ -61,6 +61,10 @@ std::string KernelEmitter::emit(const std::string& entry) {
   builder_.line("store i64 %program.after, ptr " + counter);
   builder_.line("br label %program.head");
   builder_.label("program.end");
+  if (memory_ops_.has_streaming_stores() && module_.target().triple.starts_with("x86_64")) {
+    module_.declare("declare void @llvm.x86.sse.sfence()");
+    builder_.line("call void @llvm.x86.sse.sfence()");
+  }
   builder_.line("ret void");
 
   const Target& target = module_.target();

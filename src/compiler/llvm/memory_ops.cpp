@@ -113,4 +113,30 @@ void MemoryOps::store(const LaneAddress& address, ScalarKind kind, const std::st
           " " + to + ", " + flags + " " + flag + ")");
 }
 
+void MemoryOps::store_streaming(const LaneAddress& address, ScalarKind kind,
+                                const std::string& value, int lanes) {
+  const int vector_bytes = module_.target().vector_bytes;
+  if (address.form != LaneAddress::Form::contiguous ||
+      lanes * storage_bytes(kind) % vector_bytes != 0) {
+    return store(address, kind, value, "", lanes);
+  }
+  has_streaming_stores_ = true;
+  const std::string streaming = b_.fresh_label("streaming");
+  const std::string ordinary = b_.fresh_label("ordinary");
+  const std::string stored = b_.fresh_label("stored");
+  const std::string number = b_.assign("ptrtoint ptr " + address.base + " to i64");
+  const std::string rest = b_.assign("and i64 " + number + ", " + std::to_string(vector_bytes - 1));
+  const std::string aligned = b_.assign("icmp eq i64 " + rest + ", 0");
+  b_.line("br i1 " + aligned + ", label %" + streaming + ", label %" + ordinary);
+  b_.label(streaming);
+  b_.line("store " + llvm_storage_type(kind, lanes) + " " + to_storage(value, kind, lanes) +
+          ", ptr " + address.base + ", align " + std::to_string(vector_bytes) +
+          ", !nontemporal !{i32 1}");
+  b_.line("br label %" + stored);
+  b_.label(ordinary);
+  store(address, kind, value, "", lanes);
+  b_.line("br label %" + stored);
+  b_.label(stored);
+}
+
 }  // namespace tilewise::compiler

@@ -31,6 +31,13 @@ class MemoryOps {
   void store(const LaneAddress& address, ScalarKind kind, const std::string& value,
              const std::string& mask, int lanes, int alignment = 0);
 
+  // All lanes, past the cache where their address is a multiple of the vector registers' size;
+  // otherwise an ordinary store.
+  void store_streaming(const LaneAddress& address, ScalarKind kind, const std::string& value,
+                       int lanes);
+  // Streaming stores of x86 need a fence before other threads may know of them.
+  bool has_streaming_stores() const { return has_streaming_stores_; }
+
  private:
   std::string pointers(const LaneAddress& address, ScalarKind kind, int lanes);
   std::string to_storage(const std::string& value, ScalarKind kind, int lanes);
@@ -40,6 +47,7 @@ class MemoryOps {
   TextBuilder& b_;
   ModuleText& module_;
   LaneOps& ops_;
+  bool has_streaming_stores_ = false;
 };
 
 // <0, 1, 2, ...>

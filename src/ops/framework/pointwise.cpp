@@ -169,6 +169,7 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   const DType type = compute_type(compute, bool_compute_);
   PointwiseVariant variant = describe(iter, type, arguments.count());
   variant.is_logical = compute == at::kBool && bool_compute_ == BoolCompute::integer;
+  variant.streams = streams_outputs(iter);
   runtime::ArgumentPack pack;
   add_operands(pack, iter, variant);
   for (int i = 0; i < arguments.count(); ++i) add_number(pack, arguments.scalar(i), type);

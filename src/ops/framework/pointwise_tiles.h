@@ -16,6 +16,9 @@ struct PointwiseTile {
   runtime::LaunchOptions options;
 };
 
+// Whether the outputs go past the cache: on a CPU, if they would not stay in it anyway.
+bool streams_outputs(const at::TensorIteratorBase& iter);
+
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
                           const codegen::PointwiseVariant& variant);
 
