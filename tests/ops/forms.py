@@ -55,7 +55,10 @@ def assert_same(actual: Any, expected: Any, what: str) -> None:
     assert len(actual_tensors) == len(expected_tensors), what
     for a, e in zip(actual_tensors, expected_tensors, strict=True):
         torch.testing.assert_close(
-            a, e, equal_nan=True, msg=lambda text: f"{what}: {text}"  # noqa: B023
+            a,
+            e,
+            equal_nan=True,
+            msg=lambda text: f"{what}: {text}",  # noqa: B023
         )
         assert _significant_strides(a) == _significant_strides(e), (
             f"{what}: strides {a.stride()} instead of {e.stride()} for shape {tuple(e.shape)}"
@@ -80,9 +83,7 @@ def _narrowed(exact: Any, like: Any) -> list[torch.Tensor]:
     return [torch.empty_like(t).copy_(e) for e, t in pairs]
 
 
-def compare(
-    run: Callable[[], Any], what: str, run_wide: Callable[[], Any] | None = None
-) -> None:
+def compare(run: Callable[[], Any], what: str, run_wide: Callable[[], Any] | None = None) -> None:
     """`run` twice, stock and served: same result, or the same exception with the same text.
 
     Some of ATen's kernels round after every step, or subtract what they rounded, and are off by
@@ -198,7 +199,9 @@ def check_out(op: OpInfo, sample: SampleInput) -> None:
             f"{name} out= transposed",
         )
     other = torch.int32 if expected.dtype != torch.int32 else torch.int16
-    compare(run_with(lambda: torch.zeros_like(expected, dtype=other)), f"{name} out= of another dtype")
+    compare(
+        run_with(lambda: torch.zeros_like(expected, dtype=other)), f"{name} out= of another dtype"
+    )
 
 
 def check_error(op: OpInfo, sample: SampleInput) -> None:

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime's hit path without a device: packs the arguments of a typical kernel, builds the key,
+// probes the launch cache and calls a backend that does nothing.
+//
+//   launch_overhead 1000000        prints nanoseconds a launch
+//
+// Under `valgrind --tool=callgrind` the difference of two runs is the instructions of a launch;
+// benchmarks/launch_overhead.py does that and writes the result.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "runtime/backend.h"
+#include "runtime/compiler_client.h"
+#include "runtime/launcher.h"
+
+namespace {
+
+using namespace tilewise::runtime;  // NOLINT: a program of one page about that namespace
+
+class IdleKernel final : public LoadedKernel {
+ public:
+  void launch(const uint64_t*, int, const Grid&, const LaunchOptions&, void*) const override {}
+};
+
+class IdleBackend final : public Backend {
+ public:
+  std::string target_name(int) override { return "cuda:90"; }
+  DeviceProperties properties(int) override { return {}; }
+  std::unique_ptr<LoadedKernel> load(const Artifact&, int) override {
+    return std::make_unique<IdleKernel>();
+  }
+};
+
+int compile(const char*, CompileResult* result) {
+  result->artifact.kind = PayloadKind::cubin;
+  result->artifact.entry = "kernel";
+  result->artifact.payload = "none";
+  result->finished = true;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const long count = argc > 1 ? std::atol(argv[1]) : 1000000;
+  static IdleBackend backend;
+  register_backend(DeviceKind::cuda, &backend);
+  set_compile_mode(CompileMode::wait);
+  set_compiler(compile);
+  const Kernel kernel("launch_overhead", "kernel", "# no source");
+  static char memory[64];
+  const auto launch_once = [&] {
+    ArgumentPack arguments;
+    for (int i = 0; i < 3; ++i) arguments.pointer(memory, DType::bf16);
+    arguments.stride(4096);
+    arguments.constant(1024);
+    if (!launch(kernel, arguments, {}, {4, 1, 1}, DeviceKind::cuda, 0, nullptr)) std::abort();
+  };
+  launch_once();
+  const auto start = std::chrono::steady_clock::now();
+  for (long i = 0; i < count; ++i) launch_once();
+  const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
+  std::printf("%.2f\n", spent.count() / static_cast<double>(count));
+}
