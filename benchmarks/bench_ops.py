@@ -4,8 +4,8 @@
     python benchmarks/bench_ops.py --device cpu --threads 2 --out benchmarks/results/NAME.json
 
 Wall time per call: both sides alternate in short bursts, and the ratio is that of the medians, so
-that a slow phase of the machine meets both. With --device-time (GPU), device time by events, with the
-L2 cache flushed between calls.
+that a slow phase of the machine meets both. With --device-time (GPU), device time by events, with
+the L2 cache flushed between calls.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nanoseconds and instructions of a launch whose kernel is loaded, without a device.
 
-    python benchmarks/launch_overhead.py build/bin/launch_overhead --out benchmarks/results/NAME.json
+    python benchmarks/launch_overhead.py build/bin/launch_overhead \\
+        --out benchmarks/results/NAME.json
 
 Instructions are counted by callgrind (Debian package valgrind) as the difference of two runs.
 """

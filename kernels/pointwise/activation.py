@@ -3,8 +3,9 @@
 
 import triton
 import triton.language as tl
-from pointwise.arithmetic import quotient
 from triton.language.extra import libdevice
+
+from pointwise.arithmetic import quotient
 
 
 @triton.jit

@@ -7,7 +7,7 @@ import ctypes
 import os
 from pathlib import Path
 
-import torch  # noqa: F401  libtilewise needs libtorch_cpu, which this import loads
+import torch
 
 _LIBRARY = Path(__file__).parent / "lib" / "libtilewise.so"
 

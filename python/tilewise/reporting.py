@@ -13,8 +13,9 @@ from tilewise._library import library, take_text
 class Report(dict[str, Any]):
     """Counts since the start or the last `reset()`; prints as a table.
 
-    Keys: `operators`, a dict from "overload/device" to {"served": calls, "fell_back": {reason: calls}};
-    `served` and `fell_back`, the totals; `runtime`, kernels compiled, seconds, bytes and store hits.
+    Keys: `operators`, a dict from "overload/device" to {"served": calls, "fell_back": {reason:
+    calls}}; `served` and `fell_back`, the totals; `runtime`, kernels compiled, seconds, bytes and
+    store hits.
     """
 
     def __str__(self) -> str:
@@ -26,11 +27,14 @@ class Report(dict[str, Any]):
         rows.sort(key=lambda row: (-row[1] - row[2], row[0]))
         width = max([len("operator"), *(len(row[0]) for row in rows)])
         lines = [f"{'operator':<{width}} {'served':>9} {'fell back':>9}  reason"]
-        lines += [f"{name:<{width}} {s:>9} {f:>9}  {reason}".rstrip() for name, s, f, reason in rows]
+        lines += [
+            f"{name:<{width}} {s:>9} {f:>9}  {reason}".rstrip() for name, s, f, reason in rows
+        ]
         lines.append(f"{'total':<{width}} {self['served']:>9} {self['fell_back']:>9}")
         runtime = self["runtime"]
         lines.append(
-            f"{runtime['kernels_compiled']} kernels compiled in {runtime['compile_seconds']:.1f} s, "
+            f"{runtime['kernels_compiled']} kernels compiled in "
+            f"{runtime['compile_seconds']:.1f} s, "
             f"{runtime['compiled_bytes']} bytes; {runtime['launches']} launches"
         )
         return "\n".join(lines)
@@ -51,7 +55,7 @@ def _counters() -> list[tuple[str, str, int, dict[str, int]]]:
 
 def report() -> Report:
     """The counters of all operators that were called, as a dict that prints as a table."""
-    operators = {
+    operators: dict[str, Any] = {
         f"{name}/{device}": {"served": served, "fell_back": reasons}
         for name, device, served, reasons in _counters()
         if served or reasons

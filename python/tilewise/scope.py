@@ -59,7 +59,7 @@ def disable() -> None:
     library.tilewise_set_process_scope(None)
 
 
-class use:
+class use:  # noqa: N801
     """Serves PyTorch's operators inside a block or a function; takes `enable()`'s arguments.
 
     Works without `enable()`, per thread, re-entrant and nestable (the innermost block decides), and

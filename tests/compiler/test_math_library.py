@@ -175,7 +175,7 @@ def check(name: str, actual: np.ndarray, exact: np.ndarray, bound: float, *x: np
     errors = ulp_errors(actual, exact)
     worst = int(np.argmax(errors))
     where = [a[worst] for a in x]
-    print(f"{name}: {float(errors[worst]):.3f} ulp at {where}")  # noqa: T201, for pytest -s
+    print(f"{name}: {float(errors[worst]):.3f} ulp at {where}")
     assert errors[worst] <= bound, f"{name}{where} is {actual[worst]!r}, not {exact[worst]!r}"
     zeros = (actual == 0) & (exact == 0)
     wrong = np.flatnonzero(zeros & (np.signbit(actual) != np.signbit(exact)))

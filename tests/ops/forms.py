@@ -16,7 +16,6 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 import tilewise
 
-
 # The type in which an exact result is computed where stock PyTorch's own is in doubt.
 WIDER = {
     torch.float16: torch.float32,
@@ -58,7 +57,7 @@ def assert_same(actual: Any, expected: Any, what: str) -> None:
             a,
             e,
             equal_nan=True,
-            msg=lambda text: f"{what}: {text}",  # noqa: B023
+            msg=lambda text: f"{what}: {text}",
         )
         assert _significant_strides(a) == _significant_strides(e), (
             f"{what}: strides {a.stride()} instead of {e.stride()} for shape {tuple(e.shape)}"
@@ -74,7 +73,7 @@ def _significant_strides(tensor: torch.Tensor) -> list[int]:
 def _outcome(run: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return run(), None
-    except Exception as error:  # noqa: BLE001  whatever stock PyTorch raises is the expectation
+    except Exception as error:
         return None, error
 
 
@@ -185,7 +184,7 @@ def check_out(op: OpInfo, sample: SampleInput) -> None:
         try:
             compare(run_with(make), what, lambda: _call(op, sample, _widen))
         except AssertionError:
-            # Stock gelu ignores the strides of out= on CPUs with oneDNN: its functional form is right.
+            # Stock gelu ignores the strides of out= with oneDNN: its functional form is right.
             with tilewise.use():
                 assert_same(run_with(make)().contiguous(), expected.contiguous(), what)
 

@@ -256,8 +256,8 @@ def test_adamw_with_clipping_is_served(options: dict[str, Any], dtype: torch.dty
     lists = {name: entry for name, entry in counts.items() if name.startswith("_foreach_")}
     assert len(lists) >= 9
     fell_back = {name: entry["fell_back"] for name, entry in lists.items() if entry["fell_back"]}
-    # Capturable steps divide lists of parameters by lists of 0-dim tensors, which broadcasts; PyTorch's
-    # own fast path does not take those either.
+    # Capturable steps divide lists of parameters by lists of 0-dim tensors, which broadcasts;
+    # PyTorch's own fast path does not take those either.
     assert set(fell_back) <= ({"_foreach_div_.List/cuda"} if "capturable" in options else set())
     for a, e in zip(actual, expected, strict=True):
         # Rounding of the norm moves every later step a little.
