@@ -2,8 +2,8 @@
 """Arguments for a direct call of any registered overload, made from its schema.
 
 OpInfo reaches operators through public functions; some overloads (`eq.Scalar`, `relu_`,
-`tanh_backward.grad_input`) have no sample that calls just them. Pointwise operators take any tensors
-of one shape; operators whose arguments belong together are listed in `MATCHED`.
+`tanh_backward.grad_input`) have no sample that calls just them. Pointwise operators take any
+tensors of one shape; operators whose arguments belong together are listed in `MATCHED`.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class CPUBackend(BaseBackend):
         return {"min_dot_size": lambda lhs, rhs: (1, 1, 1)}
 
     def get_module_map(self) -> dict[str, ModuleType]:
-        """CUDA's libdevice names: the compiler has vector code of its own for `__nv_exp` and kin."""
+        """CUDA's libdevice names: the compiler has its own vector code for `__nv_exp` and kin."""
         from triton.language.extra.cuda import libdevice
 
         return {"triton.language.extra.libdevice": libdevice}
