@@ -10,21 +10,36 @@ namespace {
 // The Triton type in source text ("tl.float32"), which is spelled otherwise than in a signature.
 std::string type_expression(DType dtype) {
   switch (dtype) {
-    case DType::i1: return "tl.int1";
-    case DType::i8: return "tl.int8";
-    case DType::i16: return "tl.int16";
-    case DType::i32: return "tl.int32";
-    case DType::i64: return "tl.int64";
-    case DType::u8: return "tl.uint8";
-    case DType::u16: return "tl.uint16";
-    case DType::u32: return "tl.uint32";
-    case DType::u64: return "tl.uint64";
-    case DType::fp16: return "tl.float16";
-    case DType::bf16: return "tl.bfloat16";
-    case DType::fp32: return "tl.float32";
-    case DType::fp64: return "tl.float64";
-    case DType::fp8e4nv: return "tl.float8e4nv";
-    case DType::fp8e5: return "tl.float8e5";
+    case DType::i1:
+      return "tl.int1";
+    case DType::i8:
+      return "tl.int8";
+    case DType::i16:
+      return "tl.int16";
+    case DType::i32:
+      return "tl.int32";
+    case DType::i64:
+      return "tl.int64";
+    case DType::u8:
+      return "tl.uint8";
+    case DType::u16:
+      return "tl.uint16";
+    case DType::u32:
+      return "tl.uint32";
+    case DType::u64:
+      return "tl.uint64";
+    case DType::fp16:
+      return "tl.float16";
+    case DType::bf16:
+      return "tl.bfloat16";
+    case DType::fp32:
+      return "tl.float32";
+    case DType::fp64:
+      return "tl.float64";
+    case DType::fp8e4nv:
+      return "tl.float8e4nv";
+    case DType::fp8e5:
+      return "tl.float8e5";
   }
   return {};
 }
@@ -128,24 +143,30 @@ class SourceWriter {
     std::string text = operand_name(i);
     if (variant_.is_flat()) {
       switch (operand(i).inner) {
-        case InnerStride::unit: return text + " + index, mask";
-        case InnerStride::any: return text + " + index * " + stride_name(i, 0) + ", mask";
-        default: return text;
+        case InnerStride::unit:
+          return text + " + index, mask";
+        case InnerStride::any:
+          return text + " + index * " + stride_name(i, 0) + ", mask";
+        default:
+          return text;
       }
     }
     for (int d = 1; d < variant_.rank; ++d) text += " + i" + number(d) + " * " + stride_name(i, d);
     switch (operand(i).inner) {
-      case InnerStride::unit: return text + " + column, mask";
-      case InnerStride::any: return text + " + column * " + stride_name(i, 0) + ", mask";
-      default: return text + ", row_mask";
+      case InnerStride::unit:
+        return text + " + column, mask";
+      case InnerStride::any:
+        return text + " + column * " + stride_name(i, 0) + ", mask";
+      default:
+        return text + ", row_mask";
     }
   }
 
   void write_load(int input) {
     const int i = variant_.outputs + input;
     const std::string name = "x" + number(input);
-    std::string value = operand(i).inner == InnerStride::value ? operand_name(i)
-                                                                : "tl.load(" + address(i) + ")";
+    std::string value =
+        operand(i).inner == InnerStride::value ? operand_name(i) : "tl.load(" + address(i) + ")";
     line(name + " = " + value + ".to(" + compute() + ")");
   }
 
@@ -183,7 +204,8 @@ std::string pointwise_source(const ScalarFunction& function, const PointwiseVari
 }
 
 std::string pointwise_name(const ScalarFunction& function, const PointwiseVariant& variant) {
-  std::string name = function.name + (variant.is_flat() ? "_flat" : "_" + std::to_string(variant.rank) + "d");
+  std::string name =
+      function.name + (variant.is_flat() ? "_flat" : "_" + std::to_string(variant.rank) + "d");
   for (int i = 0; i < variant.operand_count(); ++i)
     name += "_" + std::string(triton_name(variant.operands[static_cast<size_t>(i)].dtype));
   if (variant.streams) name += "_streamed";

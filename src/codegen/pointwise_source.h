@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pointwise generator: from a scalar function and a description of the operands to the text of a
-// Triton kernel. Operands are seen as TensorIterator leaves them, coalesced, dimension 0 innermost.
-// What a variant names is compiled in; sizes and outer strides are arguments, so that a new shape
-// compiles nothing. No ATen here: ops/framework/pointwise.cpp fills the description in.
+// The pointwise generator: from a scalar function and a description of the operands to the text of
+// a Triton kernel. Operands are seen as TensorIterator leaves them, coalesced, dimension 0
+// innermost. What a variant names is compiled in; sizes and outer strides are arguments, so that a
+// new shape compiles nothing. No ATen here: ops/framework/pointwise.cpp fills the description in.
 #pragma once
 
 #include <array>
@@ -20,10 +20,10 @@ inline constexpr int kMaxScalars = 4;
 
 // How an operand moves along the innermost dimension.
 enum class InnerStride : uint8_t {
-  unit,     // neighbors in memory
-  zero,     // one value for the whole row
-  any,      // a stride argument
-  value,    // not in memory: the kernel receives the number itself (a 0-dim CPU tensor)
+  unit,   // neighbors in memory
+  zero,   // one value for the whole row
+  any,    // a stride argument
+  value,  // not in memory: the kernel receives the number itself (a 0-dim CPU tensor)
 };
 
 struct Operand {
@@ -44,8 +44,8 @@ struct ScalarFunction {
 struct PointwiseVariant {
   uint8_t outputs = 1;
   uint8_t inputs = 0;
-  uint8_t scalars = 0;   // parameters that come as numbers, after the tensors
-  uint8_t rank = 1;      // of the coalesced iteration space, at least 1
+  uint8_t scalars = 0;          // parameters that come as numbers, after the tensors
+  uint8_t rank = 1;             // of the coalesced iteration space, at least 1
   DType compute = DType::fp32;  // inputs are converted to it, results from it to their own
   bool is_logical = false;      // results are "not zero" before they take their own type
   bool streams = false;         // outputs are stored past the cache

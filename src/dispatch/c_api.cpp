@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Python calls, through ctypes: C functions without exceptions. A function that can fail
-// returns 0 on success and else a text in `*error`, to be freed with `tilewise_free`. Tables come as
-// lines of tab-separated fields.
+// returns 0 on success and else a text in `*error`, to be freed with `tilewise_free`. Tables come
+// as lines of tab-separated fields.
 #include <c10/util/Exception.h>
 
 #include <cstring>
@@ -68,14 +68,18 @@ TILEWISE_EXPORT void* tilewise_make_stock_scope() {
   return new ScopeHandle(std::move(scope));
 }
 
-TILEWISE_EXPORT void tilewise_release_scope(void* scope) { delete static_cast<ScopeHandle*>(scope); }
+TILEWISE_EXPORT void tilewise_release_scope(void* scope) {
+  delete static_cast<ScopeHandle*>(scope);
+}
 
 // nullptr: disable.
 TILEWISE_EXPORT void tilewise_set_process_scope(void* scope) {
   set_process_scope(scope == nullptr ? nullptr : *static_cast<ScopeHandle*>(scope));
 }
 
-TILEWISE_EXPORT void tilewise_push_scope(void* scope) { push_scope(*static_cast<ScopeHandle*>(scope)); }
+TILEWISE_EXPORT void tilewise_push_scope(void* scope) {
+  push_scope(*static_cast<ScopeHandle*>(scope));
+}
 
 TILEWISE_EXPORT void tilewise_pop_scope() { pop_scope(); }
 
@@ -97,7 +101,8 @@ TILEWISE_EXPORT char* tilewise_operator_counters() {
   for (const OverloadEntry* entry : entries()) {
     out << entry->name << '\t' << backend_name(entry->backend) << '\t'
         << entry->served.load(std::memory_order_relaxed);
-    for (const auto& [reason, count] : entry->fallbacks()) out << '\t' << one_line(reason) << '\t' << count;
+    for (const auto& [reason, count] : entry->fallbacks())
+      out << '\t' << one_line(reason) << '\t' << count;
     out << '\n';
   }
   return copy_text(out.str());

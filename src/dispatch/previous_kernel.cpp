@@ -5,8 +5,8 @@ namespace tilewise::dispatch {
 namespace {
 
 // OperatorHandle keeps its entry in a private member. C++ lets an explicit template instantiation
-// name private members ([temp.spec]/6): `Reader` below is instantiated with the member's address and
-// defines the friend function through which we read it.
+// name private members ([temp.spec]/6): `Reader` below is instantiated with the member's address
+// and defines the friend function through which we read it.
 
 template <auto Member>
 struct Reader {

@@ -11,7 +11,8 @@
 namespace tilewise::dispatch {
 namespace {
 
-constexpr c10::DispatchKey kBackendKeys[kBackends] = {c10::DispatchKey::CPU, c10::DispatchKey::CUDA};
+constexpr c10::DispatchKey kBackendKeys[kBackends] = {c10::DispatchKey::CPU,
+                                                      c10::DispatchKey::CUDA};
 
 std::vector<Registration*>& registrations() {
   static std::vector<Registration*> list;
@@ -75,16 +76,18 @@ bool is_decomposed_by_autograd(const c10::OperatorHandle& handle) {
 
 void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
                const FormBinding& binding, Form form) {
-  TORCH_CHECK(!is_decomposed_by_autograd(handle), "tilewise: aten::", overload_name(handle.operator_name()),
-              " has no derivative formula of its own (CompositeImplicitAutograd) and must not be taken over");
+  TORCH_CHECK(!is_decomposed_by_autograd(handle),
+              "tilewise: aten::", overload_name(handle.operator_name()),
+              " has no derivative formula of its own (CompositeImplicitAutograd) and must not be "
+              "taken over");
   static int next_id = 0;
   const int id = next_id++;
   TORCH_INTERNAL_ASSERT(id < kMaxOverloads);
   for (int backend = 0; backend < kBackends; ++backend) {
     if (libraries[backend] == nullptr) continue;
     OverloadEntry& entry = binding.entries[backend];
-    TORCH_CHECK(entry.handle == nullptr, "tilewise: two registrations claim aten::",
-                overload_name(handle.operator_name()));
+    TORCH_CHECK(entry.handle == nullptr,
+                "tilewise: two registrations claim aten::", overload_name(handle.operator_name()));
     entry.name = overload_name(handle.operator_name());
     entry.backend = static_cast<Backend>(backend);
     entry.form = form;
@@ -167,8 +170,8 @@ void install() {
     SilentWarnings silent;
     const c10::WarningUtils::WarningHandlerGuard guard(&silent);
     // Leaked: deregistering would run after the dispatcher's own destruction at exit.
-    auto* cpu = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__,
-                                   __LINE__);
+    auto* cpu =
+        new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
     auto* gpu = at::hasCUDA() ? new torch::Library(torch::Library::IMPL, "aten",
                                                    c10::DispatchKey::CUDA, __FILE__, __LINE__)
                               : nullptr;

@@ -58,8 +58,9 @@ struct FormBinding {
 
 // A static object for each operator that a family file declares.
 struct Registration {
-  // `name`: the overload in its functional form ("add.Tensor"), or the only form it has ("fill_.Scalar").
-  // With `derive_forms`, the in-place and out= overloads of the same kernel are taken over as well.
+  // `name`: the overload in its functional form ("add.Tensor"), or the only form it has
+  // ("fill_.Scalar"). With `derive_forms`, the in-place and out= overloads of the same kernel are
+  // taken over as well.
   Registration(const char* name, FormBinding functional, FormBinding inplace, FormBinding out,
                bool derive_forms);
   const char* name;
@@ -68,8 +69,9 @@ struct Registration {
 };
 
 // Takes the operators over for every backend that this PyTorch has. Called once, by the C API; the
-// operators then do what they did before until a scope is in force. Throws for a name without schema
-// and for an operator that autograd decomposes (CompositeImplicit), whose gradients would be lost.
+// operators then do what they did before until a scope is in force. Throws for a name without
+// schema and for an operator that autograd decomposes (CompositeImplicit), whose gradients would be
+// lost.
 void install();
 
 // Every installed entry, in a fixed order.

@@ -54,12 +54,14 @@ std::shared_ptr<const Scope> make_scope(const std::vector<std::string>& include,
   scope->strict = strict;
   std::bitset<kMaxOverloads> included;
   for (const auto& name : include)
-    TORCH_CHECK_VALUE(select(name, included), "tilewise: include names '", name,
-                      "', which Tilewise does not take over; `python -m tilewise ops` lists what it does");
+    TORCH_CHECK_VALUE(
+        select(name, included), "tilewise: include names '", name,
+        "', which Tilewise does not take over; `python -m tilewise ops` lists what it does");
   if (!include.empty()) scope->excluded = ~included;
   for (const auto& name : exclude)
-    TORCH_CHECK_VALUE(select(name, scope->excluded), "tilewise: exclude names '", name,
-                      "', which Tilewise does not take over; `python -m tilewise ops` lists what it does");
+    TORCH_CHECK_VALUE(
+        select(name, scope->excluded), "tilewise: exclude names '", name,
+        "', which Tilewise does not take over; `python -m tilewise ops` lists what it does");
   return scope;
 }
 

@@ -52,7 +52,8 @@ void push_scope(std::shared_ptr<const Scope> scope);
 void pop_scope();
 
 // A scope that serves `include` (empty: everything) but not `exclude`. A name is an overload
-// ("add.Tensor") or an operator ("add", all its overloads). Throws for a name that is not taken over.
+// ("add.Tensor") or an operator ("add", all its overloads). Throws for a name that is not taken
+// over.
 std::shared_ptr<const Scope> make_scope(const std::vector<std::string>& include,
                                         const std::vector<std::string>& exclude, bool strict);
 

@@ -44,12 +44,17 @@ TEST(PointwiseSource, StridedKernelSplitsTheRowNumber) {
   const auto variant = binary(3, InnerStride::any, InnerStride::zero);
   EXPECT_FALSE(variant.is_flat());
   const std::string source = pointwise_source(kAdd, variant);
-  EXPECT_NE(source.find("def kernel(out0, in0, in1, s0, size0, size1, size2, out0_stride1, out0_stride2, "
-                        "in0_stride0, in0_stride1, in0_stride2, in1_stride1, in1_stride2, "),
+  EXPECT_NE(
+      source.find("def kernel(out0, in0, in1, s0, size0, size1, size2, out0_stride1, out0_stride2, "
+                  "in0_stride0, in0_stride1, in0_stride2, in1_stride1, in1_stride2, "),
+      std::string::npos)
+      << source;
+  EXPECT_NE(source.find("i1 = row % size1\n    rest1 = row // size1\n    i2 = rest1\n"),
             std::string::npos)
       << source;
-  EXPECT_NE(source.find("i1 = row % size1\n    rest1 = row // size1\n    i2 = rest1\n"), std::string::npos) << source;
-  EXPECT_NE(source.find("tl.load(in1 + i1 * in1_stride1 + i2 * in1_stride2, row_mask)"), std::string::npos) << source;
+  EXPECT_NE(source.find("tl.load(in1 + i1 * in1_stride1 + i2 * in1_stride2, row_mask)"),
+            std::string::npos)
+      << source;
 }
 
 TEST(PointwiseSource, NumbersTakeNoStrides) {
@@ -62,13 +67,16 @@ TEST(PointwiseSource, NumbersTakeNoStrides) {
 TEST(PointwiseSource, LiteralsFollowTheArguments) {
   PointwiseVariant variant;
   variant.inputs = 1;
-  const std::string source = pointwise_source({"pointwise/activation", "gelu", ", 'tanh'"}, variant);
+  const std::string source =
+      pointwise_source({"pointwise/activation", "gelu", ", 'tanh'"}, variant);
   EXPECT_NE(source.find("y0 = gelu(x0, 'tanh')"), std::string::npos) << source;
 }
 
 TEST(PointwiseSource, NamesSayFunctionLayoutAndTypes) {
-  EXPECT_EQ(pointwise_name(kAdd, binary(1, InnerStride::unit, InnerStride::unit)), "add_flat_bf16_bf16_fp32");
-  EXPECT_EQ(pointwise_name(kAdd, binary(2, InnerStride::unit, InnerStride::zero)), "add_2d_bf16_bf16_fp32");
+  EXPECT_EQ(pointwise_name(kAdd, binary(1, InnerStride::unit, InnerStride::unit)),
+            "add_flat_bf16_bf16_fp32");
+  EXPECT_EQ(pointwise_name(kAdd, binary(2, InnerStride::unit, InnerStride::zero)),
+            "add_2d_bf16_bf16_fp32");
 }
 
 }  // namespace

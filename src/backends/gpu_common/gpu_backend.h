@@ -9,7 +9,6 @@
 #include <string>
 
 #include "runtime/argument_pack.h"
-#include "runtime/argument_pack.h"
 #include "runtime/backend.h"
 
 namespace tilewise::backends {

@@ -24,7 +24,9 @@ Value erf_of_small(const Value& x) {
 template <size_t N>
 Value polynomial_of(const Value& condition, const Value& x, const double (&yes)[N],
                     const double (&no)[N]) {
-  const auto coefficient = [&](size_t i) { return select(condition, x.writer->number(x, yes[i]), no[i]); };
+  const auto coefficient = [&](size_t i) {
+    return select(condition, x.writer->number(x, yes[i]), no[i]);
+  };
   Value sum = coefficient(N - 1);
   for (size_t i = N - 1; i-- > 0;) sum = fma(sum, x, coefficient(i));
   return sum;

@@ -11,7 +11,8 @@ void launch_packed(const Kernel& kernel, const runtime::ArgumentPack& arguments,
                    const LaunchOptions& options, Grid grid, c10::Device device) {
   bool launched;
   if (device.is_cpu()) {
-    launched = runtime::launch(kernel, arguments, options, grid, runtime::DeviceKind::cpu, 0, nullptr);
+    launched =
+        runtime::launch(kernel, arguments, options, grid, runtime::DeviceKind::cpu, 0, nullptr);
   } else {
     launched = runtime::launch(kernel, arguments, options, grid, runtime::DeviceKind::cuda,
                                device.index(), current_gpu_stream(device.index()));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of the outputs that a meta function describes, in each form of an operator; and the
-// device that the work runs on. Where PyTorch would raise (a wrong out= dtype, say), a Refusal hands the
-// call to PyTorch's own kernel, which raises its own error.
+// device that the work runs on. Where PyTorch would raise (a wrong out= dtype, say), a Refusal
+// hands the call to PyTorch's own kernel, which raises its own error.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,7 +30,8 @@ class DeviceGuard {
   template <class... Args>
   explicit DeviceGuard(const Args&... args) {
     auto visit = [this](const at::Tensor& tensor) {
-      if (tensor.is_cuda() && !guard_.current_device().has_value()) guard_.reset_device(tensor.device());
+      if (tensor.is_cuda() && !guard_.current_device().has_value())
+        guard_.reset_device(tensor.device());
     };
     (visit_tensors(visit, args), ...);
   }

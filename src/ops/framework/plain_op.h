@@ -3,8 +3,9 @@
 // dispatcher's own signature. An operator is written as
 //
 //   struct NativeDropout : PlainOp {
-//     static const char* refuse(const Tensor& input, double p, std::optional<bool> train);  // optional
-//     static std::tuple<Tensor, Tensor> call(const Tensor& input, double p, std::optional<bool> train);
+//     static const char* refuse(const Tensor& input, double p, std::optional<bool> train);  //
+//     optional static std::tuple<Tensor, Tensor> call(const Tensor& input, double p,
+//     std::optional<bool> train);
 //   };
 //   TILEWISE_OPERATOR(NativeDropout, "native_dropout");
 //

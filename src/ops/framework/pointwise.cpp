@@ -62,10 +62,15 @@ PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scala
 
 // A number as the kernel computes with it.
 void add_number(runtime::ArgumentPack& pack, const at::Scalar& value, DType compute) {
-  if (value.isComplex()) throw dispatch::Refusal{"complex number"};  // ATen's own error, if it is one
+  if (value.isComplex())
+    throw dispatch::Refusal{"complex number"};  // ATen's own error, if it is one
   switch (compute) {
-    case DType::fp64: pack.floating64(value.toDouble()); break;
-    case DType::fp32: pack.floating(value.toDouble()); break;
+    case DType::fp64:
+      pack.floating64(value.toDouble());
+      break;
+    case DType::fp32:
+      pack.floating(value.toDouble());
+      break;
     default:
       // Range checks are the meta functions' business; here a number only has to keep its bits.
       pack.integer(value.isFloatingPoint() ? static_cast<int64_t>(value.toDouble())
@@ -101,8 +106,8 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
       pack.integer(value);
   };
   if (variant.is_flat()) {
-    // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are wide.
-    // (A 1 would become a constexpr, which has no type for the kernel to index with.)
+    // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are
+    // wide. (A 1 would become a constexpr, which has no type for the kernel to index with.)
     if (specialize_strides && !wide && iter.numel() != 1)
       pack.stride(iter.numel());
     else
@@ -164,8 +169,7 @@ const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
 void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute,
                             const PointwiseArguments& arguments) {
   if (iter.numel() == 0) return;
-  if ((dtypes_ & class_of(compute)) == 0)
-    throw dispatch::Refusal{"no kernel for this dtype"};
+  if ((dtypes_ & class_of(compute)) == 0) throw dispatch::Refusal{"no kernel for this dtype"};
   const DType type = compute_type(compute, bool_compute_);
   PointwiseVariant variant = describe(iter, type, arguments.count());
   variant.is_logical = compute == at::kBool && bool_compute_ == BoolCompute::integer;

@@ -3,11 +3,11 @@
 //
 //   TILEWISE_POINTWISE("gelu", at::meta::structured_gelu, "activation:gelu", kFloating);
 //
-// takes over gelu, gelu_ (where it exists) and gelu.out: ATen's meta function gives shape, promotion
-// and errors; `gelu` of kernels/pointwise/activation.py is called with the tensors in the order in
-// which the meta function names them, then the other arguments: a Scalar or number is passed at run
-// time, a bool or string is a constant. An operator that is not structured names one of the presets in
-// pointwise_presets.h instead of a meta class.
+// takes over gelu, gelu_ (where it exists) and gelu.out: ATen's meta function gives shape,
+// promotion and errors; `gelu` of kernels/pointwise/activation.py is called with the tensors in the
+// order in which the meta function names them, then the other arguments: a Scalar or number is
+// passed at run time, a bool or string is a constant. An operator that is not structured names one
+// of the presets in pointwise_presets.h instead of a meta class.
 #pragma once
 
 #include <ATen/TensorIterator.h>
@@ -90,7 +90,8 @@ class PointwiseFunction {
   std::mutex mutex_;  // writers
 };
 
-// The operator class behind TILEWISE_POINTWISE. Self supplies `static PointwiseFunction& function()`.
+// The operator class behind TILEWISE_POINTWISE. Self supplies `static PointwiseFunction&
+// function()`.
 template <class Self, class Meta, int Outputs = 1>
 struct PointwiseOp : StructuredOp<Meta, Outputs> {
   template <class... Args>
@@ -108,7 +109,8 @@ struct PointwiseOp : StructuredOp<Meta, Outputs> {
   static constexpr bool is_tensor =
       std::is_same_v<T, at::Tensor> || std::is_same_v<T, at::OptionalTensorRef>;
 
-  // Operators that promote compute in the common type; a preset may name the result's or the input's.
+  // Operators that promote compute in the common type; a preset may name the result's or the
+  // input's.
   at::ScalarType compute_dtype() {
     if constexpr (requires { Meta::kComputeInOutputType; })
       return this->dtype(0);
@@ -121,13 +123,13 @@ struct PointwiseOp : StructuredOp<Meta, Outputs> {
 
 }  // namespace tilewise::ops
 
-#define TILEWISE_POINTWISE_CLASS(Class, name, Meta, ...)                       \
-  struct Class : ::tilewise::ops::PointwiseOp<Class, Meta> {                   \
-    static ::tilewise::ops::PointwiseFunction& function() {                    \
-      static ::tilewise::ops::PointwiseFunction instance(__VA_ARGS__);         \
-      return instance;                                                         \
-    }                                                                          \
-  };                                                                           \
+#define TILEWISE_POINTWISE_CLASS(Class, name, Meta, ...)               \
+  struct Class : ::tilewise::ops::PointwiseOp<Class, Meta> {           \
+    static ::tilewise::ops::PointwiseFunction& function() {            \
+      static ::tilewise::ops::PointwiseFunction instance(__VA_ARGS__); \
+      return instance;                                                 \
+    }                                                                  \
+  };                                                                   \
   TILEWISE_STRUCTURED(Class, name)
 
 #define TILEWISE_POINTWISE(name, Meta, ...) \

@@ -10,7 +10,8 @@ namespace {
 
 using codegen::InnerStride;
 
-// Elements that one thread of the CPU handles at least; ATen's own grain (at::internal::GRAIN_SIZE).
+// Elements that one thread of the CPU handles at least; ATen's own grain
+// (at::internal::GRAIN_SIZE).
 constexpr int64_t kCpuGrain = 32768;
 
 // Bytes of an output from which on the CPU writes it past the cache: an ordinary store of a line

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the argument types of an ATen meta function to the ones the dispatcher passes. The two differ
-// only where torchgen uses non-owning references (`OptionalTensorRef`); with this table the three
-// forms of an operator follow from the type of its meta function, and no schema is written twice.
-// The dispatcher checks the resulting signature against the schema when it is registered.
+// From the argument types of an ATen meta function to the ones the dispatcher passes. The two
+// differ only where torchgen uses non-owning references (`OptionalTensorRef`); with this table the
+// three forms of an operator follow from the type of its meta function, and no schema is written
+// twice. The dispatcher checks the resulting signature against the schema when it is registered.
 #pragma once
 
 #include <ATen/core/IListRef.h>
@@ -40,7 +40,8 @@ struct DispatcherArgument<at::OptionalScalarRef> {
 template <class Meta>
 using DispatcherType = typename DispatcherArgument<Meta>::Type;
 
-// Calls `visit(tensor)` for every defined tensor among the arguments, as the dispatcher passes them.
+// Calls `visit(tensor)` for every defined tensor among the arguments, as the dispatcher passes
+// them.
 template <class Visit>
 void visit_tensors(Visit& visit, const at::Tensor& tensor) {
   if (tensor.defined()) visit(tensor);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators that PyTorch declares structured: one `impl`, and the functional, in-place and out= forms
-// with ATen's own shapes, promotion, resizing and errors. An operator is written as
+// Operators that PyTorch declares structured: one `impl`, and the functional, in-place and out=
+// forms with ATen's own shapes, promotion, resizing and errors. An operator is written as
 //
 //   struct Softmax : StructuredOp<at::meta::structured__softmax> {
 //     static const char* refuse(const Tensor& self, int64_t dim, bool half_to_float);   // optional
@@ -8,8 +8,8 @@
 //   };
 //   TILEWISE_STRUCTURED(Softmax, "_softmax");
 //
-// `impl` takes the meta function's arguments and the outputs, already allocated. It launches kernels
-// and throws dispatch::Refusal if it cannot, before it has written anything.
+// `impl` takes the meta function's arguments and the outputs, already allocated. It launches
+// kernels and throws dispatch::Refusal if it cannot, before it has written anything.
 #pragma once
 
 #include <ATen/TensorIterator.h>
@@ -168,7 +168,7 @@ struct InPlace {
       fall_back(entry, *scope, reason);
     }
     return entry.previous.template call<Tensor&, Tensor&, DispatcherType<M>...>(*entry.handle, ks,
-                                                                               self, args...);
+                                                                                self, args...);
   }
 };
 
@@ -199,7 +199,7 @@ struct Out<Op, std::tuple<Outs...>, M...> {
       fall_back(entry, *scope, reason);
     }
     return entry.previous.template call<Result, DispatcherType<M>..., Outs...>(*entry.handle, ks,
-                                                                              args..., outs...);
+                                                                               args..., outs...);
   }
 };
 
@@ -250,6 +250,6 @@ dispatch::Registration make_structured_registration(const char* name) {
 
 // Takes over the overload `name` (functional form) and the in-place and out= overloads that PyTorch
 // derives from the same kernel.
-#define TILEWISE_STRUCTURED(Op, name)                                             \
+#define TILEWISE_STRUCTURED(Op, name)                                                     \
   static ::tilewise::dispatch::Registration TILEWISE_CONCAT(registration_, __COUNTER__) = \
       ::tilewise::ops::make_structured_registration<Op>(name)

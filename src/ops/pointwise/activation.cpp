@@ -42,6 +42,7 @@ struct GeluBackward : PointwiseOp<GeluBackward, at::meta::structured_gelu_backwa
 };
 TILEWISE_STRUCTURED(GeluBackward, "gelu_backward");
 
+// clang-format off: one operator a line
 TILEWISE_POINTWISE("relu", UnaryPreset, "activation:relu", kNumeric);
 TILEWISE_POINTWISE("sigmoid", at::meta::structured_sigmoid, "activation:sigmoid", kFloating);
 TILEWISE_POINTWISE("sigmoid_backward", at::meta::structured_sigmoid_backward, "activation:sigmoid_backward", kFloating);
@@ -49,6 +50,7 @@ TILEWISE_POINTWISE("silu", at::meta::structured_silu, "activation:silu", kFloati
 TILEWISE_POINTWISE("silu_backward", at::meta::structured_silu_backward, "activation:silu_backward", kFloating);
 TILEWISE_POINTWISE("threshold", at::meta::structured_threshold, "activation:threshold", kNumeric);
 TILEWISE_POINTWISE("threshold_backward", at::meta::structured_threshold_backward, "activation:threshold_backward", kNumeric);
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops

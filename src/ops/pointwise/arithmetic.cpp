@@ -24,6 +24,7 @@
 namespace tilewise::ops {
 namespace {
 
+// clang-format off: one operator a line
 TILEWISE_POINTWISE("abs", UnaryPreset, "arithmetic:absolute", kNumeric);
 TILEWISE_POINTWISE("add.Tensor", at::meta::structured_add_Tensor, "arithmetic:add");
 TILEWISE_POINTWISE("addcdiv", at::meta::structured_addcdiv, "arithmetic:add_quotient", kFloating);
@@ -44,6 +45,7 @@ TILEWISE_POINTWISE("sign", at::meta::structured_sign, "arithmetic:sign", kNumeri
 TILEWISE_POINTWISE("sqrt", at::meta::structured_sqrt, "arithmetic:square_root", kFloating);
 TILEWISE_POINTWISE("sub.Tensor", at::meta::structured_sub_Tensor, "arithmetic:subtract", kNumeric);
 TILEWISE_POINTWISE("trunc", at::meta::structured_trunc, "arithmetic:truncate", kFloating);
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -24,8 +24,10 @@ struct Clamp : StructuredOp<at::meta::structured_clamp> {
 };
 TILEWISE_STRUCTURED(Clamp, "clamp");
 
+// clang-format off: one operator a line
 TILEWISE_POINTWISE("clamp_max", at::meta::structured_clamp_max, "arithmetic:clamp_max", kNumeric);
 TILEWISE_POINTWISE("clamp_min", at::meta::structured_clamp_min, "arithmetic:clamp_min", kNumeric);
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -12,6 +12,7 @@
 namespace tilewise::ops {
 namespace {
 
+// clang-format off: one operator a line
 TILEWISE_POINTWISE("eq.Scalar", at::meta::structured_eq_Scalar, "comparison:equal");
 TILEWISE_POINTWISE("eq.Tensor", at::meta::structured_eq_Tensor, "comparison:equal");
 TILEWISE_POINTWISE("ge.Scalar", at::meta::structured_ge_Scalar, "comparison:greater_equal");
@@ -28,6 +29,7 @@ TILEWISE_POINTWISE("isnan", PredicatePreset, "comparison:is_nan", kFloating);
 TILEWISE_POINTWISE("logical_and", LogicalBinaryPreset, "comparison:logical_and");
 TILEWISE_POINTWISE("logical_not", PredicatePreset, "comparison:logical_not");
 TILEWISE_POINTWISE("logical_or", LogicalBinaryPreset, "comparison:logical_or");
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -16,6 +16,7 @@
 namespace tilewise::ops {
 namespace {
 
+// clang-format off: one operator a line
 TILEWISE_POINTWISE("cos", at::meta::structured_cos, "exponential:cos", kFloating);
 TILEWISE_POINTWISE("erf", at::meta::structured_erf, "exponential:erf", kFloating);
 TILEWISE_POINTWISE("exp", at::meta::structured_exp, "exponential:exp", kFloating);
@@ -27,6 +28,7 @@ TILEWISE_POINTWISE("log2", at::meta::structured_log2, "exponential:log2", kFloat
 TILEWISE_POINTWISE("sin", at::meta::structured_sin, "exponential:sin", kFloating);
 TILEWISE_POINTWISE("tanh", at::meta::structured_tanh, "exponential:tanh", kFloating);
 TILEWISE_POINTWISE("tanh_backward", at::meta::structured_tanh_backward, "exponential:tanh_backward", kFloating);
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -16,14 +16,19 @@ struct PowerByScalar : StructuredOp<at::meta::structured_pow_Tensor_Scalar> {
     static PointwiseFunction power("arithmetic:power", kFloating);
     const double value = exponent.isComplex() ? 0 : exponent.toDouble();
     PointwiseArguments arguments;
-    PointwiseFunction* function = value == 2 ? &square : value == 3 ? &cube : value == 0.5 ? &square_root : &power;
+    PointwiseFunction* function = value == 2     ? &square
+                                  : value == 3   ? &cube
+                                  : value == 0.5 ? &square_root
+                                                 : &power;
     if (function == &power) arguments.add(exponent);
     function->run(*this, common_dtype(), arguments);
   }
 };
 TILEWISE_STRUCTURED(PowerByScalar, "pow.Tensor_Scalar");
 
+// clang-format off: one operator a line
 TILEWISE_POINTWISE("pow.Tensor_Tensor", at::meta::structured_pow_Tensor_Tensor, "arithmetic:power", kFloating);
+// clang-format on
 
 }  // namespace
 }  // namespace tilewise::ops

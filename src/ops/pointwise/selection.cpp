@@ -22,7 +22,8 @@ TILEWISE_STRUCTURED(Where, "where.self");
 void fill_masked(at::TensorIteratorConfig& config, const Tensor& self, const Tensor& mask,
                  const at::Scalar& value) {
   static PointwiseFunction function("comparison:masked_fill");
-  auto iter = config.check_all_same_dtype(false).add_const_input(self).add_const_input(mask).build();
+  auto iter =
+      config.check_all_same_dtype(false).add_const_input(self).add_const_input(mask).build();
   PointwiseArguments arguments;
   arguments.add(value);
   function.run(iter, self.scalar_type(), arguments);

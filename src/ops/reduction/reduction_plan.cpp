@@ -14,8 +14,8 @@ namespace {
 // Additions that one CPU task makes at least; ATen's own grain (at::internal::GRAIN_SIZE).
 constexpr int64_t kCpuGrain = 32768;
 // Elements that one lane adds up one after the other, at most: a float32 sum's error grows with the
-// square root of it. ATen's sums cascade; with 1024 in each of 8 rows ours of (140000, 3) is as close
-// as ATen's, with 32768 in one it was 20 times as far off.
+// square root of it. ATen's sums cascade; with 1024 in each of 8 rows ours of (140000, 3) is as
+// close as ATen's, with 32768 in one it was 20 times as far off.
 constexpr int64_t kLongestChain = 1024;
 // Below this many programs a GPU with 132 multiprocessors (H200) is not filled.
 constexpr int64_t kGpuPrograms = 264;
