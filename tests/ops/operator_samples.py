@@ -11,10 +11,7 @@ from __future__ import annotations
 import functools
 
 import torch
-from torch.testing._internal.common_methods_invocations import (
-    foreach_other_op_db,  # noqa: F401
-    op_db,
-)
+from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import OpInfo
 
 # Overload base name -> names of OpInfo entries whose samples reach it.
