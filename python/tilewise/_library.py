@@ -28,7 +28,6 @@ _SIGNATURES: dict[str, tuple[list[type], type | None]] = {
     "tilewise_set_process_scope": ([ctypes.c_void_p], None),
     "tilewise_push_scope": ([ctypes.c_void_p], None),
     "tilewise_pop_scope": ([], None),
-    "tilewise_is_active": ([], ctypes.c_int),
     "tilewise_operator_counters": ([], ctypes.c_void_p),
     "tilewise_reset_counters": ([], None),
     "tilewise_runtime_statistics": ([ctypes.POINTER(ctypes.c_void_p)], ctypes.c_int),

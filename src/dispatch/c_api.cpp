@@ -4,9 +4,9 @@
 // as lines of tab-separated fields.
 #include <c10/util/Exception.h>
 
-#include <cstring>
 #include <sstream>
 
+#include "base/c_string.h"
 #include "dispatch/registry.h"
 #include "dispatch/scope.h"
 
@@ -16,21 +16,15 @@ namespace {
 
 using namespace tilewise::dispatch;  // NOLINT: this file is the C face of that namespace
 
-char* copy_text(const std::string& text) {
-  char* copy = static_cast<char*>(malloc(text.size() + 1));
-  std::memcpy(copy, text.c_str(), text.size() + 1);
-  return copy;
-}
-
 template <class F>
 int guarded(char** error, F&& body) {
   try {
     body();
     return 0;
   } catch (const c10::Error& e) {
-    *error = copy_text(e.what_without_backtrace());
+    *error = tilewise::to_c_string(e.what_without_backtrace());
   } catch (const std::exception& e) {
-    *error = copy_text(e.what());
+    *error = tilewise::to_c_string(e.what());
   }
   return 1;
 }
@@ -83,9 +77,6 @@ TILEWISE_EXPORT void tilewise_push_scope(void* scope) {
 
 TILEWISE_EXPORT void tilewise_pop_scope() { pop_scope(); }
 
-// 1 if a scope is in force on the calling thread.
-TILEWISE_EXPORT int tilewise_is_active() { return current_scope() != nullptr ? 1 : 0; }
-
 // A reason may quote a compiler; in a table it is one line, cut where nobody reads on.
 static std::string one_line(std::string reason) {
   constexpr size_t kLongest = 200;
@@ -105,7 +96,7 @@ TILEWISE_EXPORT char* tilewise_operator_counters() {
       out << '\t' << one_line(reason) << '\t' << count;
     out << '\n';
   }
-  return copy_text(out.str());
+  return tilewise::to_c_string(out.str());
 }
 
 TILEWISE_EXPORT void tilewise_reset_counters() {
