@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pass build_schedule.h at work, one file per concern:
+//   build_schedule.cpp    one operation after the other
+//   schedule_nests.cpp    which roots share a nest
+//   schedule_control.cpp  loops and branches, the tensors that they carry
+//   schedule_dot.cpp      products
+//   schedule_regroup.cpp  operations that move elements between lanes
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "compiler/passes/build_schedule.h"
+
+namespace tilewise::compiler {
+
+[[noreturn]] void reject_operation(const Operation& op, const std::string& reason);
+
+class ScheduleBuilder {
+ public:
+  ScheduleBuilder(Function& function, const UseMap& uses) : uses_(uses) {
+    program_.function = &function;
+  }
+
+  TileProgram build();
+
+ private:
+  // build_schedule.cpp
+  void build_block(Schedule& schedule);
+  void build_operation(Operation& op);
+  void build_scalar(Operation& op);
+  void build_atomic(Operation& op);
+  void build_reduction(Operation& op);
+  static bool touches_tensor(const Operation& op);
+
+  // schedule_nests.cpp: the nest that still takes roots. Scalar operations that do not depend on it
+  // go before it.
+  Item& add_item(Schedule& schedule, Item::Kind kind, Operation* op);
+  void close();
+  bool may_join(const Root& root, const std::vector<int64_t>& shape, int axis);
+  void add_root(Root root, const std::vector<int64_t>& shape, int axis = -1);
+  void materialize(const Value* value, const BufferView& view, int position);
+  // Calls visit(value) for the expressions under `value` and the values they start from.
+  void walk(const Value* value, std::unordered_set<const Value*>& seen,
+            const std::function<void(const Value*)>& visit);
+
+  // schedule_regroup.cpp
+  BufferView allocate(const Type& type);
+  BufferView buffered(const Value* value, int position);
+  void build_reshape(Operation& op);
+  void build_regroup(Operation& op);
+
+  // schedule_control.cpp
+  void build_control(Operation& op);
+  BufferView yield_target(const Item& owner, const Operation& yield, int i);
+  void add_yields(Item& owner, Operation& yield);
+  bool reads_buffer(const Value* value, const Buffer* buffer, bool same_nest);
+
+  // schedule_dot.cpp
+  void build_dot(Operation& op);
+  BufferView packed(const Value* value, int position);
+  const Use* single_use(const Value* value) const;
+  BufferView buffer_to_update(const Value* result, const Value* source);
+
+  TileProgram program_;
+  const UseMap& uses_;
+  Schedule* current_ = nullptr;
+  std::unique_ptr<Item> open_;
+  std::unordered_set<const Value*> pending_;  // Results of the open nest.
+};
+
+}  // namespace tilewise::compiler

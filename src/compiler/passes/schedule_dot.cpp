@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of tiles. Their operands are packed into scratch; an accumulator that only the product
+// reads stays where it is.
+#include "compiler/passes/schedule_builder.h"
+#include "compiler/ttir/op_table.h"
+
+namespace tilewise::compiler {
+
+const Use* ScheduleBuilder::single_use(const Value* value) const {
+  auto found = uses_.find(value);
+  return found != uses_.end() && found->second.size() == 1 ? &found->second[0] : nullptr;
+}
+
+// The buffer of the carried tensor that `result` will replace at the end of the loop's body, if
+// `source` (which starts from it) is the only reader of the old tensor; then the new tensor may
+// be computed in place. Example: acc = tl.dot(a, b, acc * scale).
+BufferView ScheduleBuilder::buffer_to_update(const Value* result, const Value* source) {
+  const Use* yield = single_use(result);
+  if (!yield || !yield->op->is("scf.yield")) return {};
+  const Block* body = yield->op->parent;
+  if (!body->parent || !body->parent->is("scf.for") || result->definition->parent != body) {
+    return {};
+  }
+  const Value* carried = body->arguments.at(static_cast<size_t>(yield->operand) + 1).get();
+  const Value* value = carried;
+  while (value != source) {
+    const Use* use = single_use(value);
+    if (!use || !is_class(*use->op, OpClass::elementwise) || use->op->parent != body) return {};
+    value = use->op->result();
+  }
+  return single_use(source) ? program_.views.at(carried) : BufferView{};
+}
+
+void ScheduleBuilder::build_dot(Operation& op) {
+  const Type& a = op.operand(0)->type;
+  const Type& c = op.operand(2)->type;
+  auto is_supported = [](ScalarKind kind) {
+    return kind == ScalarKind::f16 || kind == ScalarKind::bf16 || kind == ScalarKind::f32;
+  };
+  if (!is_supported(a.kind) || !is_supported(op.operand(1)->type.kind) || !is_supported(c.kind)) {
+    reject_operation(op, "only fp16, bf16 and fp32 operands are supported");
+  }
+  const BufferView left = packed(op.operand(0), op.index);
+  const BufferView right = packed(op.operand(1), op.index);
+  BufferView result =
+      c.kind == ScalarKind::f32 ? buffer_to_update(op.result(), op.operand(2)) : BufferView{};
+  const bool in_place = result.buffer != nullptr;
+  if (!in_place) result = allocate_buffer(program_, ScalarKind::f32, c.shape);
+  auto old = program_.views.find(op.operand(2));
+  if (!in_place || old == program_.views.end() || old->second.buffer != result.buffer) {
+    materialize(op.operand(2), result, op.index);
+  }
+  close();
+  Item& item = add_item(*current_, Item::Kind::dot, &op);
+  item.a = left;
+  item.b = right;
+  item.c = result;
+  program_.views[op.result()] = result;
+}
+
+// A row-major f32 tile, as the dot kernel reads it.
+BufferView ScheduleBuilder::packed(const Value* value, int position) {
+  auto found = program_.views.find(value);
+  if (found != program_.views.end() && found->second.buffer->kind == ScalarKind::f32 &&
+      found->second.strides == row_major_strides(value->type.shape)) {
+    return found->second;
+  }
+  BufferView view = allocate_buffer(program_, ScalarKind::f32, value->type.shape);
+  materialize(value, view, position);
+  return view;
+}
+
+}  // namespace tilewise::compiler
