@@ -48,13 +48,16 @@ $(BUILD)/build.ninja: $(VENV)/.ready
 demo: build
 	$(BIN)/python -m tilewise demo $(DEMO)
 
+# ctest runs these with the settings and libraries that they need.
+CTEST_RUNS := --ignore=tests/compiler
+
 test: build
 	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
-	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST)
+	$(BIN)/python -m pytest -q -n $(JOBS) $(CTEST_RUNS) $(PYTEST)
 
 test-full: build
 	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
-	TILEWISE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST)
+	TILEWISE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) $(CTEST_RUNS) $(PYTEST)
 
 lint: $(BUILD)/build.ninja
 	@$(IN_VENV) tools/lint.sh $(BUILD) changed

@@ -6,7 +6,8 @@
 //   TILEWISE_KERNELS_DIR   folder of the Triton sources (else found beside libtilewise.so)
 //   TILEWISE_COMPILE       wait | cached: what a launch without a binary does
 //   TILEWISE_LOG           comma list of fallback, cache, launch, compile: printed to stderr
-//   TILEWISE_CPU_TARGET    CPU target to compile for instead of the running chip's
+//   TILEWISE_CPU_TARGET    CPU target to compile for instead of the running chip's best, which must
+//                          run it (compiler/target.h)
 #pragma once
 
 #include <string>

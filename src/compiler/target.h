@@ -30,10 +30,14 @@ class UnknownTarget : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// "x86-64-v4", "x86-64-v4+avx512bf16", "x86-64-v3", "x86-64-v2", "aarch64", "riscv64".
+// "x86-64-v4+avx512bf16", "x86-64-v4", "x86-64-v3", "x86-64-v2", "aarch64", "riscv64",
+// "riscv64-scalar".
 Target target_from_name(std::string_view name);
 
-// The best of these targets that this machine runs.
+// This machine has all of the target's instructions.
+bool host_runs(const Target& target);
+
+// The best of these targets that this machine runs; throws UnknownTarget if there is none.
 std::string host_target_name();
 
 }  // namespace tilewise::compiler

@@ -44,7 +44,8 @@ TILEWISE_EXPORT int tilewise_load_object(const void* object, int64_t object_byte
                                          char** error);
 TILEWISE_EXPORT int tilewise_cpu_launch(const void* kernel, const uint64_t* slots, int slot_count,
                                         const int32_t* grid, char** error);
-TILEWISE_EXPORT const char* tilewise_cpu_target();
+// The name lives for the process. Fails for a setting that this machine cannot serve.
+TILEWISE_EXPORT int tilewise_cpu_target(const char** target, char** error);
 // JSON object: triple, cpu, features (LLVM's names) of a CPU target. Fails for an unknown one.
 TILEWISE_EXPORT int tilewise_describe_cpu_target(const char* target, char** json, char** error);
 }

@@ -11,6 +11,7 @@ TEST(Target, DescribesTheHost) {
   EXPECT_EQ(target.name, host_target_name());
   EXPECT_GE(target.vector_bytes, 16);
   EXPECT_GE(target.vector_registers, 16);
+  EXPECT_TRUE(host_runs(target));
 }
 
 TEST(Target, WidensWithTheLevel) {
@@ -20,6 +21,14 @@ TEST(Target, WidensWithTheLevel) {
   EXPECT_FALSE(target_from_name("x86-64-v2").has_fma);
   EXPECT_TRUE(target_from_name("x86-64-v4+avx512bf16").has_bf16_dot);
   EXPECT_FALSE(target_from_name("x86-64-v4").has_bf16_dot);
+}
+
+TEST(Target, HostRunsItsArchitectureAlone) {
+  int architectures = 0;
+  for (const char* name : {"x86-64-v2", "aarch64", "riscv64-scalar"}) {
+    architectures += host_runs(target_from_name(name));
+  }
+  EXPECT_EQ(architectures, 1);
 }
 
 TEST(Target, NamesTheKnownOnes) {

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import triton
-from tile_compiler import dump_stage
+
+from tilewise.triton_backend import native
 
 FILECHECK = Path(triton.__file__).parent / "FileCheck"
 FILES = sorted((Path(__file__).parent / "filecheck").glob("*.ttir"))
@@ -19,7 +20,7 @@ def test_stage_texts(path, tmp_path):
     assert stages
     for stage in stages:
         dump = tmp_path / stage
-        dump.write_text(dump_stage(text, stage))
+        dump.write_text(native.dump_stage(text, "x86-64-v4", stage))
         command = [FILECHECK, path, f"--input-file={dump}", f"--check-prefix={stage.upper()}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

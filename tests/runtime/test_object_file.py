@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -45,7 +49,9 @@ def test_a_module_becomes_a_function_that_runs() -> None:
     assert list(out) == [2000 + i for i in range(24)]
 
 
-@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64", "riscv64"])
+@pytest.mark.parametrize(
+    "target", ["x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64", "riscv64", "riscv64-scalar"]
+)
 def test_every_target_emits_an_object(target: str) -> None:
     payload = object_file.emit(MODULE, **native.describe_cpu_target(target))
     assert payload[:4] == b"\x7fELF"
@@ -64,3 +70,27 @@ def test_an_unknown_target_names_those_that_there_are() -> None:
 def test_assembly_is_text() -> None:
     target = native.describe_cpu_target(native.cpu_target())
     assert "number_programs:" in object_file.assembly(MODULE, **target)
+
+
+def cpu_target_of_a_process(setting: str) -> subprocess.CompletedProcess[str]:
+    program = "from tilewise.triton_backend import native; print(native.cpu_target())"
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TILEWISE_CPU_TARGET": setting},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the levels of x86-64")
+def test_a_lower_target_can_be_forced() -> None:
+    assert cpu_target_of_a_process("x86-64-v2").stdout.strip() == "x86-64-v2"
+
+
+@pytest.mark.parametrize("setting", ["riscv64-scalar", "pdp-11"])
+def test_a_target_that_this_machine_does_not_run_is_refused(setting: str) -> None:
+    run = cpu_target_of_a_process(setting)
+    assert run.returncode != 0
+    last = run.stderr.strip().splitlines()[-1]
+    assert setting in last and native.cpu_target() in last

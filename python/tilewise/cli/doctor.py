@@ -131,7 +131,10 @@ def _library() -> Iterator[Finding]:
         return
     taken = " and ".join(f"{count} on {device}" for device, count in counts.items() if count)
     yield Finding("libtilewise", f"{path}; overloads taken over: {taken}")
-    yield Finding("CPU target", native.cpu_target())
+    try:
+        yield Finding("CPU target", native.cpu_target())
+    except native.NativeError as error:
+        yield Finding("CPU target", str(error), "unset TILEWISE_CPU_TARGET")
 
 
 def _kernels() -> Iterator[Finding]:

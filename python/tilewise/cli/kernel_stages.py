@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every stage of a kernel as text, from Triton IR to machine code."""
 
-import ctypes
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -52,7 +51,7 @@ def stages(request: Request) -> Iterator[tuple[str, str]]:
             # Without the source locations, which are most of the text.
             yield name, value.str_nodebug() if hasattr(value, "str_nodebug") else str(value)
             if kind == "cpu":
-                yield "tile", _dump_stage(str(value), architecture, "tile")
+                yield "tile", native.dump_stage(str(value), architecture, "tile")
 
 
 def _triton_stages(request: Request) -> Iterator[tuple[str, Any]]:
@@ -79,17 +78,6 @@ def _triton_stages(request: Request) -> Iterator[tuple[str, Any]]:
     for name, stage in pipeline.items():
         module = stage(module, described)
         yield name, module
-
-
-def _dump_stage(ttir: str, architecture: str, stage: str) -> str:
-    library = native.library()
-    dump = library.tilewise_dump_stage
-    dump.argtypes = [ctypes.c_char_p] * 3 + [ctypes.POINTER(ctypes.c_void_p)] * 2
-    text, error = ctypes.c_void_p(), ctypes.c_void_p()
-    arguments = (ttir.encode(), architecture.encode(), stage.encode())
-    if dump(*arguments, ctypes.byref(text), ctypes.byref(error)) != 0:
-        raise native.NativeError(native.take_text(error))
-    return native.take_text(text)
 
 
 def _disassemble(cubin: bytes) -> str:

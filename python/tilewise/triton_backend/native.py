@@ -62,7 +62,7 @@ def _declare(lib: ctypes.CDLL) -> None:
         POINTER(c_int32),
         text_out,
     ]
-    lib.tilewise_cpu_target.restype = c_char_p
+    lib.tilewise_cpu_target.argtypes = [POINTER(c_char_p), text_out]
     lib.tilewise_describe_cpu_target.argtypes = [c_char_p, text_out, text_out]
     lib.tilewise_kernels_dir.restype = c_char_p
     lib.tilewise_set_host_lock.argtypes = [c_void_p] * 3
@@ -81,8 +81,12 @@ def take_text(pointer: c_void_p) -> str:
 
 
 def cpu_target() -> str:
-    """The target that this machine compiles for, e.g. "x86-64-v4+avx512bf16"."""
-    return str(library().tilewise_cpu_target().decode())
+    """The target that this process compiles for, e.g. "x86-64-v4+avx512bf16"."""
+    target, error = c_char_p(), c_void_p()
+    if library().tilewise_cpu_target(byref(target), byref(error)) != 0:
+        raise NativeError(take_text(error))
+    assert target.value is not None
+    return target.value.decode()
 
 
 @functools.cache
@@ -115,6 +119,16 @@ def compile_ttir(ttir: str, target: str, kernel: str) -> tuple[str, str]:
     if status != 0:
         raise NativeError(take_text(error))
     return take_text(llvm_ir), take_text(metadata)
+
+
+def dump_stage(ttir: str, target: str, stage: str) -> str:
+    """The text after a stage of the CPU compiler: "ttir", "tile" or "llvm"."""
+    dump = library().tilewise_dump_stage
+    dump.argtypes = [c_char_p] * 3 + [POINTER(c_void_p)] * 2
+    text, error = c_void_p(), c_void_p()
+    if dump(ttir.encode(), target.encode(), stage.encode(), byref(text), byref(error)) != 0:
+        raise NativeError(take_text(error))
+    return take_text(text)
 
 
 def load_object(payload: bytes, entry: str, scratch_bytes: int) -> int:

@@ -34,9 +34,23 @@ class CpuBackend final : public runtime::Backend {
 
 }  // namespace
 
+namespace {
+
+std::string choose_target() {
+  const std::string& asked = settings().cpu_target;
+  if (asked.empty()) return compiler::host_target_name();
+  if (!compiler::host_runs(compiler::target_from_name(asked))) {
+    throw compiler::UnknownTarget("TILEWISE_CPU_TARGET=" + asked +
+                                  " names a target that this machine does not run; its best is " +
+                                  compiler::host_target_name());
+  }
+  return asked;
+}
+
+}  // namespace
+
 const std::string& cpu_target() {
-  static const std::string name =
-      settings().cpu_target.empty() ? compiler::host_target_name() : settings().cpu_target;
+  static const std::string name = choose_target();
   return name;
 }
 

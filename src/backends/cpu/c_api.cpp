@@ -37,7 +37,15 @@ int tilewise_cpu_launch(const void* kernel, const uint64_t* slots, int slot_coun
   }
 }
 
-const char* tilewise_cpu_target() { return tilewise::backends::cpu_target().c_str(); }
+int tilewise_cpu_target(const char** target, char** error) {
+  try {
+    *target = tilewise::backends::cpu_target().c_str();
+    return 0;
+  } catch (const std::exception& failure) {
+    *error = tilewise::to_c_string(failure.what());
+    return 1;
+  }
+}
 
 int tilewise_describe_cpu_target(const char* target, char** json, char** error) {
   try {

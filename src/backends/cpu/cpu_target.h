@@ -7,6 +7,8 @@
 
 namespace tilewise::backends {
 
+// Throws compiler::UnknownTarget, at every call, if the setting names a target that does not exist
+// or that this machine does not run.
 const std::string& cpu_target();
 
 }  // namespace tilewise::backends
