@@ -23,7 +23,7 @@ class CPUOptions:
     num_stages: int = 1
     warp_size: int = 1
     enable_fp_fusion: bool = True
-    supported_fp8_dtypes: tuple[str, ...] = ("fp8e4nv", "fp8e5")
+    supported_fp8_dtypes: tuple[str, ...] = ("fp8e4nv", "fp8e5", "fp8e4b8", "fp8e5b16", "fp8e4b15")
     deprecated_fp8_dot_operand_dtypes: tuple[str, ...] = ()
     default_dot_input_precision: str = "ieee"
     allowed_dot_input_precisions: tuple[str, ...] = ("ieee", "tf32", "tf32x3", "bf16x3", "bf16x6")
@@ -69,8 +69,13 @@ class CPUBackend(BaseBackend):
         return (metadata.num_warps, metadata.num_ctas, metadata.shared)
 
     def get_codegen_implementation(self, options: CPUOptions) -> dict[str, Any]:
-        """Every dot shape is served; there are no custom conversions."""
-        return {"min_dot_size": lambda lhs, rhs: (1, 1, 1)}
+        """Every dot shape is served."""
+        from .custom_types import convert_custom_types
+
+        return {
+            "min_dot_size": lambda lhs, rhs: (1, 1, 1),
+            "convert_custom_types": convert_custom_types,
+        }
 
     def get_module_map(self) -> dict[str, ModuleType]:
         """CUDA's libdevice names: the compiler has its own vector code for `__nv_exp` and kin."""

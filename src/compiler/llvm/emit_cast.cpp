@@ -3,9 +3,56 @@
 #include "compiler/llvm/lane_ops.h"
 
 namespace tilewise::compiler {
+// f32 or f64 to a narrower type that LLVM knows. Towards zero: where the nearest number is larger
+// than the value, the one before it.
+std::string LaneOps::narrow_float(const std::string& value, ScalarKind from, ScalarKind to,
+                                  int lanes, Rounding rounding) {
+  const std::string source = llvm_type(from, lanes);
+  const std::string narrow =
+      b_.assign("fptrunc " + source + " " + value + " to " + llvm_type(to, lanes));
+  if (rounding == Rounding::nearest_even) return narrow;
+  const ScalarKind bits_kind = to == ScalarKind::f32 ? ScalarKind::i32 : ScalarKind::i16;
+  const std::string bits = llvm_type(bits_kind, lanes);
+  const std::string back =
+      b_.assign("fpext " + llvm_type(to, lanes) + " " + narrow + " to " + source);
+  const std::string too_large =
+      b_.assign("fcmp ogt " + source + " " + intrinsic("fabs", from, lanes, {back}) + ", " +
+                intrinsic("fabs", from, lanes, {value}));
+  const std::string raw = bitcast(narrow, to, bits_kind, lanes);
+  const std::string before =
+      b_.assign("sub " + bits + " " + raw + ", " + integer_constant(1, bits_kind, lanes));
+  return bitcast(select(too_large, before, raw, bits_kind, lanes), bits_kind, to, lanes);
+}
+
+// f64 to an f32 that a second rounding, to 8 bits, takes where one rounding would: what is not
+// exact gets an odd last bit.
+std::string LaneOps::round_to_odd(const std::string& value, int lanes) {
+  const std::string doubles = llvm_type(ScalarKind::f64, lanes);
+  const std::string bits = llvm_type(ScalarKind::i32, lanes);
+  const std::string lower =
+      narrow_float(value, ScalarKind::f64, ScalarKind::f32, lanes, Rounding::toward_zero);
+  const std::string back =
+      b_.assign("fpext " + llvm_type(ScalarKind::f32, lanes) + " " + lower + " to " + doubles);
+  const std::string inexact = b_.assign("fcmp one " + doubles + " " + back + ", " + value);
+  const std::string raw = bitcast(lower, ScalarKind::f32, ScalarKind::i32, lanes);
+  const std::string odd =
+      b_.assign("or " + bits + " " + raw + ", " + integer_constant(1, ScalarKind::i32, lanes));
+  return bitcast(select(inexact, odd, raw, ScalarKind::i32, lanes), ScalarKind::i32,
+                 ScalarKind::f32, lanes);
+}
+
 std::string LaneOps::convert_float(const std::string& value, ScalarKind from, ScalarKind to,
-                                   int lanes) {
+                                   int lanes, Rounding rounding) {
   if (from == to) return value;
+  if (is_float8(from)) {
+    return convert_float(widen_float8(value, from, lanes), ScalarKind::f32, to, lanes, rounding);
+  }
+  if (is_float8(to)) {
+    const std::string x = from == ScalarKind::f64
+                              ? round_to_odd(value, lanes)
+                              : convert_float(value, from, ScalarKind::f32, lanes);
+    return narrow_to_float8(x, to, rounding, lanes);
+  }
   const std::string bits = llvm_type(ScalarKind::i32, lanes);
   const std::string shorts = llvm_type(ScalarKind::i16, lanes);
   const std::string floats = llvm_type(ScalarKind::f32, lanes);
@@ -14,35 +61,38 @@ std::string LaneOps::convert_float(const std::string& value, ScalarKind from, Sc
     const std::string wide = b_.assign("zext " + shorts + " " + value + " to " + bits);
     const std::string upper = b_.assign("shl " + bits + " " + wide + ", " + sixteen);
     return convert_float(b_.assign("bitcast " + bits + " " + upper + " to " + floats),
-                         ScalarKind::f32, to, lanes);
+                         ScalarKind::f32, to, lanes, rounding);
   }
   if (to == ScalarKind::bf16) {
     // Round to nearest even on the bits: add half of the last kept place, less one if that is even.
     // Overflow carries into the exponent and gives infinity. AVX512-BF16's own conversion flushes
     // denormals and is not used.
-    const std::string x = convert_float(value, from, ScalarKind::f32, lanes);
+    const std::string x = convert_float(value, from, ScalarKind::f32, lanes, rounding);
     const std::string raw = b_.assign("bitcast " + floats + " " + x + " to " + bits);
     const std::string upper = b_.assign("lshr " + bits + " " + raw + ", " + sixteen);
+    const std::string is_nan = b_.assign("fcmp uno " + floats + " " + x + ", " + x);
+    const std::string nan = integer_constant(0x7FC0, ScalarKind::i32, lanes);
+    if (rounding == Rounding::toward_zero) {
+      const std::string result = select(is_nan, nan, upper, ScalarKind::i32, lanes);
+      return b_.assign("trunc " + bits + " " + result + " to " + shorts);
+    }
     const std::string odd =
         b_.assign("and " + bits + " " + upper + ", " + integer_constant(1, ScalarKind::i32, lanes));
     const std::string bias = b_.assign("add " + bits + " " + odd + ", " +
                                        integer_constant(0x7FFF, ScalarKind::i32, lanes));
     const std::string rounded = b_.assign("add " + bits + " " + raw + ", " + bias);
     const std::string kept = b_.assign("lshr " + bits + " " + rounded + ", " + sixteen);
-    const std::string is_nan = b_.assign("fcmp uno " + floats + " " + x + ", " + x);
-    const std::string result = select(is_nan, integer_constant(0x7FC0, ScalarKind::i32, lanes),
-                                      kept, ScalarKind::i32, lanes);
+    const std::string result = select(is_nan, nan, kept, ScalarKind::i32, lanes);
     return b_.assign("trunc " + bits + " " + result + " to " + shorts);
   }
   // Between f16 and f64 through f32, as PyTorch does: x86 has no instruction for it.
   if ((from == ScalarKind::f16 && to == ScalarKind::f64) ||
       (from == ScalarKind::f64 && to == ScalarKind::f16)) {
-    return convert_float(convert_float(value, from, ScalarKind::f32, lanes), ScalarKind::f32, to,
-                         lanes);
+    return convert_float(convert_float(value, from, ScalarKind::f32, lanes, rounding),
+                         ScalarKind::f32, to, lanes, rounding);
   }
-  const bool widens = bit_width(to) > bit_width(from);
-  return b_.assign(std::string(widens ? "fpext " : "fptrunc ") + llvm_type(from, lanes) + " " +
-                   value + " to " + llvm_type(to, lanes));
+  if (bit_width(to) < bit_width(from)) return narrow_float(value, from, to, lanes, rounding);
+  return b_.assign("fpext " + llvm_type(from, lanes) + " " + value + " to " + llvm_type(to, lanes));
 }
 
 std::string LaneOps::bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes) {
@@ -57,7 +107,7 @@ std::string LaneOps::bitcast(const std::string& value, ScalarKind from, ScalarKi
 std::string LaneOps::float_to_integer(const std::string& value, ScalarKind from, ScalarKind to,
                                       bool is_signed, int lanes) {
   std::string x = value;
-  if (from == ScalarKind::bf16 || from == ScalarKind::f16) {
+  if (bit_width(from) < 32) {
     x = convert_float(value, from, ScalarKind::f32, lanes);
     from = ScalarKind::f32;
   }
@@ -98,13 +148,10 @@ bool LaneOps::emit_cast(const Operation& op, const Operands& x, int lanes, std::
     return true;
   }
   if (op.is("arith.extf") || op.is("arith.truncf") || op.is("tt.fp_to_fp")) {
-    if (bit_width(from) == 8 || bit_width(to) == 8) {
-      throw CompileError(op.location, "8-bit floats are not supported on the CPU");
-    }
-    if (op.word("rounding", "rtne") != "rtne" && op.word("rounding") != "1") {
-      throw CompileError(op.location, "only rounding to nearest even is supported");
-    }
-    result = convert_float(x[0], from, to, lanes);
+    const std::string rounding = op.word("rounding", "rtne");
+    const bool toward_zero = rounding == "rtz" || rounding == "0";
+    result = convert_float(x[0], from, to, lanes,
+                           toward_zero ? Rounding::toward_zero : Rounding::nearest_even);
     return true;
   }
   if (op.is("arith.fptosi") || op.is("arith.fptoui")) {

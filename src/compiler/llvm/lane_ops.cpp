@@ -26,7 +26,7 @@ std::string LaneOps::select(const std::string& condition, const std::string& yes
 
 // "v16f32", as intrinsics are overloaded.
 std::string LaneOps::suffix(ScalarKind kind, int lanes) const {
-  std::string scalar = is_float(kind) && kind != ScalarKind::bf16
+  std::string scalar = is_float(kind) && !is_float8(kind) && kind != ScalarKind::bf16
                            ? "f" + std::to_string(bit_width(kind))
                            : "i" + std::to_string(bit_width(kind));
   return lanes == 1 ? scalar : "v" + std::to_string(lanes) + scalar;
@@ -64,7 +64,7 @@ std::vector<std::string> LaneOps::emit(const Operation& op,
 
   // Floating point. Narrow types compute in f32.
   const ScalarKind kind = op.operand(0)->type.kind;
-  const bool narrow = kind == ScalarKind::f16 || kind == ScalarKind::bf16;
+  const bool narrow = bit_width(kind) < 32;
   const ScalarKind compute = narrow ? ScalarKind::f32 : kind;
   Operands x = operands;
   if (narrow) {

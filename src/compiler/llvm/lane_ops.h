@@ -16,6 +16,8 @@
 
 namespace tilewise::compiler {
 
+enum class Rounding : uint8_t { nearest_even, toward_zero };
+
 class LaneOps {
  public:
   LaneOps(TextBuilder& builder, ModuleText& module) : b_(builder), module_(module) {}
@@ -28,7 +30,8 @@ class LaneOps {
   std::vector<std::string> combine(const Block& region, const std::vector<std::string>& left,
                                    const std::vector<std::string>& right, int lanes);
 
-  std::string convert_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
+  std::string convert_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes,
+                            Rounding rounding = Rounding::nearest_even);
   std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
   std::string select(const std::string& condition, const std::string& yes, const std::string& no,
                      ScalarKind kind, int lanes);
@@ -61,6 +64,13 @@ class LaneOps {
                            int lanes);
   // emit_cast.cpp
   bool emit_cast(const Operation& op, const Operands& x, int lanes, std::string& result);
+  std::string narrow_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes,
+                           Rounding rounding);
+  std::string round_to_odd(const std::string& value, int lanes);
+  // emit_float8.cpp
+  std::string widen_float8(const std::string& value, ScalarKind from, int lanes);
+  std::string narrow_to_float8(const std::string& value, ScalarKind to, Rounding rounding,
+                               int lanes);
   std::string bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string float_to_integer(const std::string& value, ScalarKind from, ScalarKind to,
                                bool is_signed, int lanes);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "compiler/ttir/float8.h"
+
 namespace tilewise::compiler {
 namespace {
 
@@ -19,6 +21,8 @@ const char* scalar_type(ScalarKind kind) {
     case ScalarKind::i8:
     case ScalarKind::f8e4m3:
     case ScalarKind::f8e5m2:
+    case ScalarKind::f8e4m3fnuz:
+    case ScalarKind::f8e5m2fnuz:
       return "i8";
     case ScalarKind::i16:
     case ScalarKind::bf16:
@@ -89,6 +93,7 @@ std::string integer_constant(int64_t value, ScalarKind kind, int lanes) {
 }
 
 std::string float_constant(double value, ScalarKind kind, int lanes) {
+  if (is_float8(kind)) return integer_constant(float8_bits(value, kind), ScalarKind::i8, lanes);
   char text[32];
   if (kind == ScalarKind::bf16) {
     return integer_constant(bfloat_bits(value), ScalarKind::i16, lanes);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "compiler/ttir/float8.h"
+
 namespace tilewise::compiler {
 namespace {
 
@@ -40,7 +42,7 @@ double float_from_bits(uint64_t bits, ScalarKind kind) {
       return bits & 0x8000 ? -magnitude : magnitude;
     }
     default:
-      return 0;
+      return is_float8(kind) ? float8_value(static_cast<uint8_t>(bits), kind) : 0;
   }
 }
 

@@ -4,15 +4,16 @@
 namespace tilewise::compiler {
 
 int bit_width(ScalarKind kind) {
-  constexpr int kBits[] = {0, 1, 8, 16, 32, 64, 64, 8, 8, 16, 16, 32, 64, 64};
+  constexpr int kBits[] = {0, 1, 8, 16, 32, 64, 64, 8, 8, 8, 8, 16, 16, 32, 64, 64};
   return kBits[static_cast<int>(kind)];
 }
 
 int storage_bytes(ScalarKind kind) { return (bit_width(kind) + 7) / 8; }
 
 const char* kind_name(ScalarKind kind) {
-  constexpr const char* kNames[] = {"none",     "i1",     "i8",  "i16",  "i32", "i64", "index",
-                                    "f8E4M3FN", "f8E5M2", "f16", "bf16", "f32", "f64", "ptr"};
+  constexpr const char* kNames[] = {
+      "none",   "i1",         "i8",         "i16", "i32",  "i64", "index", "f8E4M3FN",
+      "f8E5M2", "f8E4M3FNUZ", "f8E5M2FNUZ", "f16", "bf16", "f32", "f64",   "ptr"};
   return kNames[static_cast<int>(kind)];
 }
 

@@ -19,6 +19,8 @@ enum class ScalarKind : uint8_t {
   index,
   f8e4m3,
   f8e5m2,
+  f8e4m3fnuz,
+  f8e5m2fnuz,
   f16,
   bf16,
   f32,
@@ -28,6 +30,9 @@ enum class ScalarKind : uint8_t {
 
 inline bool is_float(ScalarKind kind) {
   return kind >= ScalarKind::f8e4m3 && kind <= ScalarKind::f64;
+}
+inline bool is_float8(ScalarKind kind) {
+  return kind >= ScalarKind::f8e4m3 && kind <= ScalarKind::f8e5m2fnuz;
 }
 inline bool is_integer(ScalarKind kind) {
   return kind >= ScalarKind::i1 && kind <= ScalarKind::index;
