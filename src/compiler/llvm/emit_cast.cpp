@@ -95,6 +95,14 @@ std::string LaneOps::convert_float(const std::string& value, ScalarKind from, Sc
   return b_.assign("fpext " + llvm_type(from, lanes) + " " + value + " to " + llvm_type(to, lanes));
 }
 
+std::string LaneOps::convert(const std::string& value, ScalarKind from, ScalarKind to, int lanes) {
+  if (from == to) return value;
+  if (is_float(from)) return convert_float(value, from, to, lanes);
+  const char* instruction = bit_width(to) > bit_width(from) ? "sext " : "trunc ";
+  return b_.assign(instruction + llvm_type(from, lanes) + " " + value + " to " +
+                   llvm_type(to, lanes));
+}
+
 std::string LaneOps::bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes) {
   const std::string source = llvm_type(from, lanes);
   const std::string target = llvm_type(to, lanes);

@@ -79,7 +79,7 @@ void NestEmitter::emit_materialize(const Root& root, const TileValue& value) {
   const ScalarKind to = root.views[0].buffer->kind;
   std::string text = lanes_ == 1 ? value.text : as_vector(value);
   const ScalarKind from = root.value->type.kind;
-  if (from != to) text = ops_.convert_float(text, from, to, lanes_);
+  text = ops_.convert(text, from, to, lanes_);
   write_view(root.views[0], identity_, text, lanes_);
 }
 

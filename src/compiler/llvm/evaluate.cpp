@@ -67,7 +67,7 @@ TileValue NestEmitter::evaluate_new(const Value* value, const IndexMap& map) {
   if (!value->type.is_tensor) return evaluate_scalar(value);
   auto view = kernel_.program().views.find(value);
   if (view != kernel_.program().views.end() && !computes_here(value)) {
-    return read_view(view->second, map);
+    return read_view(view->second, value->type.kind, map);
   }
   TILEWISE_ASSERT(is_expression(value), "%" + value->name + " has no buffer");
   const Operation& op = *value->definition;

@@ -105,9 +105,16 @@ TileValue NestEmitter::read_elements(const std::string& base, ScalarKind kind, i
   return out;
 }
 
-TileValue NestEmitter::read_view(const BufferView& view, const IndexMap& map) {
-  return read_elements(kernel_.buffer_address(*view.buffer), view.buffer->kind, view.offset,
-                       view.strides, map);
+// A buffer may hold its tensor in a wider type: products of f16 tiles are f32 there.
+TileValue NestEmitter::read_view(const BufferView& view, ScalarKind kind, const IndexMap& map) {
+  TileValue out = read_elements(kernel_.buffer_address(*view.buffer), view.buffer->kind,
+                                view.offset, view.strides, map);
+  if (view.buffer->kind == kind) return out;
+  TextBuilder::Redirect redirect(b_, scope(out.level).text);
+  const int lanes = out.form == TileValue::Form::uniform ? 1 : lanes_;
+  out.text = ops_.convert(out.text, view.buffer->kind, kind, lanes);
+  out.kind = kind;
+  return out;
 }
 
 }  // namespace tilewise::compiler

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "compiler/llvm/nest_emitter.h"
+#include "compiler/llvm/plain_dot_kernel.h"
 #include "compiler/ttir/op_table.h"
 
 namespace tilewise::compiler {
@@ -135,16 +136,19 @@ void KernelEmitter::emit_dot(const Item& item) {
   const size_t rank = a.size();
   const DotShape shape{static_cast<int>(a[rank - 2]), static_cast<int>(c[rank - 1]),
                        static_cast<int>(a[rank - 1])};
+  const ScalarKind kind = item.c.buffer->kind;
   std::string name;
-  const std::string text = dot_function(shape, module_.target(), name);
+  const std::string text = kind == ScalarKind::f32
+                               ? dot_function(shape, module_.target(), name)
+                               : plain_dot_function(shape, kind, module_.target(), name);
   module_.define(name, text);
   const int64_t batches = rank == 3 ? a[0] : 1;
   auto matrix = [&](const BufferView& view, int64_t elements, int64_t batch) {
     const std::string base = buffer_address(*view.buffer);
     const int64_t offset = view.offset + elements * batch;
     if (offset == 0) return base;
-    return builder_.assign("getelementptr inbounds float, ptr " + base + ", i64 " +
-                           std::to_string(offset));
+    return builder_.assign("getelementptr inbounds " + llvm_type(kind, 1) + ", ptr " + base +
+                           ", i64 " + std::to_string(offset));
   };
   for (int64_t batch = 0; batch < batches; ++batch) {
     const std::string left = matrix(item.a, int64_t{shape.m} * shape.k, batch);

@@ -32,6 +32,8 @@ class LaneOps {
 
   std::string convert_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes,
                             Rounding rounding = Rounding::nearest_even);
+  // Between floats, or between signed integers.
+  std::string convert(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
   std::string select(const std::string& condition, const std::string& yes, const std::string& no,
                      ScalarKind kind, int lanes);

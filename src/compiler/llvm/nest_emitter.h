@@ -105,7 +105,7 @@ class NestEmitter {
   bool evaluate_affine(const Operation& op, const std::vector<const TileValue*>& x, TileValue& out);
   TileValue evaluate_load(const Operation& op, const IndexMap& map);
   TileValue evaluate_offset(const Operation& op, const IndexMap& map);
-  TileValue read_view(const BufferView& view, const IndexMap& map);
+  TileValue read_view(const BufferView& view, ScalarKind kind, const IndexMap& map);
   TileValue read_elements(const std::string& base, ScalarKind kind, int64_t offset,
                           const std::vector<int64_t>& strides, const IndexMap& map);
   // Integer arithmetic of scalars in the current text, folding constants.

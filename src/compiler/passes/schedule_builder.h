@@ -61,7 +61,7 @@ class ScheduleBuilder {
 
   // schedule_dot.cpp
   void build_dot(Operation& op);
-  BufferView packed(const Value* value, int position);
+  BufferView packed(const Value* value, ScalarKind kind, int position);
   const Use* single_use(const Value* value) const;
   BufferView buffer_to_update(const Value* result, const Value* source);
 

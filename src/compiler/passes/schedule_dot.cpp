@@ -31,21 +31,32 @@ BufferView ScheduleBuilder::buffer_to_update(const Value* result, const Value* s
   return single_use(source) ? program_.views.at(carried) : BufferView{};
 }
 
+namespace {
+
+// What a product computes in: f32 for all floats of up to 32 bits, whatever input precision is
+// asked for (f32 is the most precise of them), f64 and i32 for themselves.
+ScalarKind dot_kind(const Operation& op) {
+  const ScalarKind a = op.operand(0)->type.kind;
+  const ScalarKind b = op.operand(1)->type.kind;
+  const ScalarKind c = op.operand(2)->type.kind;
+  auto is_narrow = [](ScalarKind kind) { return is_float(kind) && bit_width(kind) <= 32; };
+  if (is_narrow(a) && is_narrow(b) && is_narrow(c)) return ScalarKind::f32;
+  if (a == ScalarKind::f64 && b == a && c == a) return ScalarKind::f64;
+  if (a == ScalarKind::i8 && b == a && c == ScalarKind::i32) return ScalarKind::i32;
+  reject_operation(op, std::string("products of ") + kind_name(a) + " and " + kind_name(b) +
+                           " into " + kind_name(c) + " are not supported");
+}
+
+}  // namespace
+
 void ScheduleBuilder::build_dot(Operation& op) {
-  const Type& a = op.operand(0)->type;
   const Type& c = op.operand(2)->type;
-  auto is_supported = [](ScalarKind kind) {
-    return kind == ScalarKind::f16 || kind == ScalarKind::bf16 || kind == ScalarKind::f32;
-  };
-  if (!is_supported(a.kind) || !is_supported(op.operand(1)->type.kind) || !is_supported(c.kind)) {
-    reject_operation(op, "only fp16, bf16 and fp32 operands are supported");
-  }
-  const BufferView left = packed(op.operand(0), op.index);
-  const BufferView right = packed(op.operand(1), op.index);
-  BufferView result =
-      c.kind == ScalarKind::f32 ? buffer_to_update(op.result(), op.operand(2)) : BufferView{};
+  const ScalarKind kind = dot_kind(op);
+  const BufferView left = packed(op.operand(0), kind, op.index);
+  const BufferView right = packed(op.operand(1), kind, op.index);
+  BufferView result = c.kind == kind ? buffer_to_update(op.result(), op.operand(2)) : BufferView{};
   const bool in_place = result.buffer != nullptr;
-  if (!in_place) result = allocate_buffer(program_, ScalarKind::f32, c.shape);
+  if (!in_place) result = allocate_buffer(program_, kind, c.shape);
   auto old = program_.views.find(op.operand(2));
   if (!in_place || old == program_.views.end() || old->second.buffer != result.buffer) {
     materialize(op.operand(2), result, op.index);
@@ -58,14 +69,14 @@ void ScheduleBuilder::build_dot(Operation& op) {
   program_.views[op.result()] = result;
 }
 
-// A row-major f32 tile, as the dot kernel reads it.
-BufferView ScheduleBuilder::packed(const Value* value, int position) {
+// A row-major tile, as the dot kernel reads it.
+BufferView ScheduleBuilder::packed(const Value* value, ScalarKind kind, int position) {
   auto found = program_.views.find(value);
-  if (found != program_.views.end() && found->second.buffer->kind == ScalarKind::f32 &&
+  if (found != program_.views.end() && found->second.buffer->kind == kind &&
       found->second.strides == row_major_strides(value->type.shape)) {
     return found->second;
   }
-  BufferView view = allocate_buffer(program_, ScalarKind::f32, value->type.shape);
+  BufferView view = allocate_buffer(program_, kind, value->type.shape);
   materialize(value, view, position);
   return view;
 }

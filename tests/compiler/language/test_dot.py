@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tl.dot: operand and accumulator types, batches, every input precision."""
+
+import pytest
+import torch
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def product(
+    a_ptr, b_ptr, c_ptr, steps,
+    M: tl.constexpr, N: tl.constexpr, K: tl.constexpr, OUT: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    m, n, k = tl.arange(0, M), tl.arange(0, N), tl.arange(0, K)
+    acc = tl.zeros((M, N), OUT)
+    for step in range(steps):
+        a = tl.load(a_ptr + step * M * K + m[:, None] * K + k[None, :])
+        b = tl.load(b_ptr + step * K * N + k[:, None] * N + n[None, :])
+        acc = tl.dot(a, b, acc, input_precision=PRECISION, out_dtype=OUT)
+    tl.store(c_ptr + m[:, None] * N + n[None, :], acc)
+
+
+def run(a, b, out, triton_out, precision=None, steps=2):
+    m, k, n = a.shape[1], a.shape[2], b.shape[2]
+    c = torch.empty(m, n, dtype=out)
+    product[(1,)](a, b, c, steps, m, n, k, triton_out, precision)
+    return c
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (32, 8, 64), (1, 4, 2)])
+def test_int8(shape):
+    m, n, k = shape
+    a = torch.randint(-128, 128, (2, m, k), dtype=torch.int8)
+    b = torch.randint(-128, 128, (2, k, n), dtype=torch.int8)
+    expected = (a.long() @ b.long()).sum(0).int()
+    assert torch.equal(run(a, b, torch.int32, tl.int32), expected)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (32, 8, 64), (1, 1, 4)])
+def test_float64(shape):
+    m, n, k = shape
+    a, b = torch.randn(2, m, k).double(), torch.randn(2, k, n).double()
+    torch.testing.assert_close(run(a, b, torch.float64, tl.float64), (a @ b).sum(0))
+
+
+def test_an_f16_accumulator_is_rounded_after_every_product():
+    a, b = torch.randn(2, 16, 32).half(), torch.randn(2, 32, 16).half()
+    expected = torch.zeros(16, 16)
+    for step in range(2):
+        expected = (expected + a[step].float() @ b[step].float()).half().float()
+    torch.testing.assert_close(
+        run(a, b, torch.float16, tl.float16).float(), expected, rtol=1e-3, atol=4e-3
+    )
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32", "tf32x3", "bf16x3", "bf16x6"])
+def test_every_input_precision_gives_at_least_its_own(precision):
+    a, b = torch.randn(2, 32, 32), torch.randn(2, 32, 32)
+    torch.testing.assert_close(run(a, b, torch.float32, tl.float32, precision), (a @ b).sum(0))
+
+
+@triton.jit
+def batched(a_ptr, b_ptr, c_ptr, B: tl.constexpr, N: tl.constexpr):
+    i, j = tl.arange(0, B)[:, None, None] * N * N, tl.arange(0, N)
+    tile = i + j[None, :, None] * N + j[None, None, :]
+    tl.store(c_ptr + tile, tl.dot(tl.load(a_ptr + tile), tl.load(b_ptr + tile)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_batches(dtype):
+    a, b = torch.randn(4, 16, 16).to(dtype), torch.randn(4, 16, 16).to(dtype)
+    out = torch.float64 if dtype == torch.float64 else torch.float32
+    c = torch.empty(4, 16, 16, dtype=out)
+    batched[(1,)](a, b, c, 4, 16)
+    torch.testing.assert_close(c, a.to(out) @ b.to(out))
+
+
+@triton.jit
+def reused(a_ptr, c_ptr, N: tl.constexpr):
+    i = tl.arange(0, N)
+    tile = i[:, None] * N + i[None, :]
+    a = tl.load(a_ptr + tile)
+    square = tl.dot(a, a, out_dtype=tl.float16)
+    cube = tl.dot(tl.trans(square), a)
+    tl.store(c_ptr + tile, cube + tl.sum(square, 0)[None, :].to(tl.float32))
+
+
+def test_a_product_that_several_operations_read():
+    a = torch.randn(16, 16).half() / 4
+    c = torch.empty(16, 16)
+    reused[(1,)](a, c, 16)
+    square = (a.float() @ a.float()).half()
+    expected = square.float().t() @ a.float() + square.float().sum(0)
+    torch.testing.assert_close(c, expected, rtol=1e-2, atol=1e-2)
