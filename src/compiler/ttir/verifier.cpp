@@ -260,10 +260,21 @@ void check_operation(Operation& op) {
   }
 }
 
+std::string reason_against(const std::string& name) {
+  if (name == "tt.elementwise_inline_asm") {
+    return "inline assembly is written for one GPU; express it by operations of triton.language";
+  }
+  if (name.starts_with("ttg.") || name.starts_with("ttng.") || name.starts_with("nvgpu.") ||
+      name.starts_with("amdg.")) {
+    return "an operation of a GPU dialect; compile the kernel's own Triton IR for the CPU";
+  }
+  return "this operation is not known; Tilewise reads the IR of Triton 3.6";
+}
+
 void verify_block(Block& block) {
   for (auto& op : block.operations) {
     op->info = find_op(op->name);
-    if (!op->info) reject(*op, "this operation is not supported on the CPU");
+    if (!op->info) reject(*op, reason_against(op->name));
     for (Region& region : op->regions) {
       for (auto& inner : region.blocks) verify_block(*inner);
     }
