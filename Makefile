@@ -48,14 +48,19 @@ $(BUILD)/build.ninja: $(VENV)/.ready
 demo: build
 	$(BIN)/python -m tilewise demo $(DEMO)
 
+# Compilers and emulators for the machines whose kernels are tested too; never needed to build.
+$(VENV)/.cross-tools: $(VENV)/.ready
+	@$(PYTHON) tools/setup_environment.py --cross-tools
+	@touch $@
+
 # ctest runs these with the settings and libraries that they need.
 CTEST_RUNS := --ignore=tests/compiler
 
-test: build
+test: build $(VENV)/.cross-tools
 	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 	$(BIN)/python -m pytest -q -n $(JOBS) $(CTEST_RUNS) $(PYTEST)
 
-test-full: build
+test-full: build $(VENV)/.cross-tools
 	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 	TILEWISE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) $(CTEST_RUNS) $(PYTEST)
 

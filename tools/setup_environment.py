@@ -78,24 +78,44 @@ def check_compiler() -> None:
             )
 
 
+def apt_install(*packages: str) -> bool:
+    """Installs packages of Debian or Ubuntu where that is allowed."""
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return False
+    print(f"installing {' '.join(packages)}", flush=True)
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    if subprocess.run(install, capture_output=True, check=False).returncode == 0:
+        return True
+    subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
+    return subprocess.run(install, capture_output=True, check=False).returncode == 0
+
+
 def ensure_googletest() -> None:
     """GoogleTest's headers; installed by apt where that is allowed."""
     if os.environ.get("GTest_ROOT") or any(
         (Path(prefix) / "include/gtest/gtest.h").exists() for prefix in ("/usr", "/usr/local")
     ):
         return
-    say = (
-        "GoogleTest was not found: install it (on Debian and Ubuntu `apt-get install libgtest-dev`)"
-        " or set GTest_ROOT to its prefix"
-    )
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise SetupError(say)
-    print("installing libgtest-dev", flush=True)
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "libgtest-dev"]
-    if subprocess.run(install, capture_output=True, check=False).returncode != 0:
-        subprocess.run(["apt-get", "update", "-qq"], capture_output=True, check=False)
-        if subprocess.run(install, capture_output=True, check=False).returncode != 0:
-            raise SetupError(say)
+    if not apt_install("libgtest-dev"):
+        raise SetupError(
+            "GoogleTest was not found: install it (on Debian and Ubuntu `apt-get install "
+            "libgtest-dev`) or set GTest_ROOT to its prefix"
+        )
+
+
+def ensure_cross_tools() -> None:
+    """What runs kernels for aarch64 and riscv64. Their tests are skipped without it."""
+    packages = {
+        "qemu-aarch64": "qemu-user",
+        "aarch64-linux-gnu-g++": "g++-aarch64-linux-gnu",
+        "riscv64-linux-gnu-g++": "g++-riscv64-linux-gnu",
+    }
+    missing = [package for tool, package in packages.items() if shutil.which(tool) is None]
+    if missing and not apt_install(*missing):
+        print(
+            "setup: kernels for aarch64 and riscv64 will not be tested; they need (on Debian and "
+            f"Ubuntu) `apt-get install {' '.join(missing)}`"
+        )
 
 
 def create(environment: Path) -> Path:
@@ -149,7 +169,14 @@ def main() -> int:
     """Checks the machine, then sets it up."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("environment", type=Path, nargs="?", default=ROOT / ".venv")
-    environment = parser.parse_args().environment.absolute()
+    parser.add_argument(
+        "--cross-tools", action="store_true", help="only what runs kernels of other machines"
+    )
+    asked = parser.parse_args()
+    environment = asked.environment.absolute()
+    if asked.cross_tools:
+        ensure_cross_tools()
+        return 0
     try:
         if sys.version_info < (3, 11):  # noqa: UP036
             raise SetupError(

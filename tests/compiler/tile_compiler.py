@@ -56,7 +56,7 @@ def make_ttir(function: triton.JITFunction, signature: dict[str, str], **constan
     return str(run_ttir_passes(module))
 
 
-def _slot(argument: object, kind: str) -> int:
+def argument_slot(argument: object, kind: str) -> int:
     if isinstance(argument, torch.Tensor):
         return argument.data_ptr()
     if kind.startswith("fp"):
@@ -78,7 +78,7 @@ class Kernel:
 
     def run(self, grid: Sequence[int], *arguments: object) -> None:
         """Runs all programs of the grid on these arguments, without the constants."""
-        slots = [_slot(a, k) for a, k in zip(arguments, self._kinds, strict=True)]
+        slots = [argument_slot(a, k) for a, k in zip(arguments, self._kinds, strict=True)]
         x, y, z = [*grid, 1, 1][:3]
         native.cpu_launch(self._handle, (ctypes.c_uint64 * len(slots))(*slots), (x, y, z))
 

@@ -156,6 +156,19 @@ TEST(Relocation, PatchesAarch64Instructions) {
   EXPECT_EQ(patched(RelocationForm::a64_load12_x16, 0x3dc00000, 0, 0x6780), 0x3dc1e000u);
 }
 
+TEST(Relocation, PatchesRiscvInstructions) {
+  EXPECT_EQ(patched(RelocationForm::rv_upper20, 0x00000297, 0x1000, 0x3234), 0x00002297u);
+  // A lower half of 0x800 and more is negative, and the upper half one larger.
+  EXPECT_EQ(patched(RelocationForm::rv_upper20, 0x00000297, 0x1000, 0x2ffc), 0x00002297u);
+  EXPECT_EQ(patched(RelocationForm::rv_load12, 0x0002b283, 0, 0x1ffc), 0xffc2b283u);
+  EXPECT_EQ(patched(RelocationForm::rv_store12, 0x0052b023, 0, 0x1ffc), 0xfe52be23u);
+  uint32_t call[2] = {0x00000097, 0x000080e7};
+  EXPECT_TRUE(write_relocation(RelocationForm::rv_call, reinterpret_cast<std::byte*>(call), 0x1000,
+                               0x2804));
+  EXPECT_EQ(call[0], 0x00002097u);
+  EXPECT_EQ(call[1], 0x804080e7u);
+}
+
 TEST(Relocation, ReportsWhatIsOutOfRange) {
   std::byte place[8] = {};
   EXPECT_FALSE(write_relocation(RelocationForm::relative32, place, 0, uint64_t{1} << 31));
@@ -163,7 +176,8 @@ TEST(Relocation, ReportsWhatIsOutOfRange) {
   EXPECT_FALSE(write_relocation(RelocationForm::a64_branch26, place, 0, uint64_t{1} << 27));
   EXPECT_FALSE(write_relocation(RelocationForm::a64_load12_x8, place, 0, 4));
   EXPECT_FALSE(find_relocation(EM_X86_64, 250).has_value());
-  EXPECT_FALSE(find_relocation(EM_RISCV, R_RISCV_64).has_value());
+  EXPECT_FALSE(write_relocation(RelocationForm::rv_call, place, 0, uint64_t{1} << 31));
+  EXPECT_FALSE(find_relocation(EM_SPARC, R_SPARC_64).has_value());
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ namespace {
 constexpr uint16_t kHostMachine = EM_X86_64;
 #elif defined(__aarch64__)
 constexpr uint16_t kHostMachine = EM_AARCH64;
+#elif defined(__riscv) && __riscv_xlen == 64
+constexpr uint16_t kHostMachine = EM_RISCV;
 #else
 constexpr uint16_t kHostMachine = EM_NONE;  // Every object is refused.
 #endif
@@ -186,32 +188,55 @@ class ImageBuilder {
     if (offsets_[section.sh_info] == kNowhere) return;  // Debug information.
     const Elf64_Shdr& patched = object_.sections()[section.sh_info];
     if (patched.sh_type == SHT_NOBITS) fail("relocations in zeros");
-    for (const Elf64_Rela& relocation : object_.relocations(section)) {
-      relocate(relocation, offsets_[section.sh_info], patched.sh_size);
+    // Lower halves come last, because they repeat what their upper halves refer to.
+    const std::vector<Elf64_Rela> relocations = object_.relocations(section);
+    for (const bool lower_halves : {false, true}) {
+      for (const Elf64_Rela& relocation : relocations) {
+        const RelocationKind kind = kind_of(relocation);
+        if ((kind.target == RelocationTarget::upper_half) != lower_halves) continue;
+        relocate(relocation, kind, offsets_[section.sh_info], patched.sh_size);
+      }
     }
   }
 
-  void relocate(const Elf64_Rela& relocation, uint64_t section_offset, uint64_t section_bytes) {
+  RelocationKind kind_of(const Elf64_Rela& relocation) const {
     const uint32_t type = ELF64_R_TYPE(relocation.r_info);
-    const size_t index = ELF64_R_SYM(relocation.r_info);
     const auto kind = find_relocation(object_.machine(), type);
     if (!kind) fail("relocation of unsupported type " + std::to_string(type));
+    return *kind;
+  }
+
+  // What S is; see RelocationTarget.
+  uint64_t referred(RelocationTarget target, size_t index) {
+    if (target == RelocationTarget::got_slot) return got_slot(index);
+    const uint64_t address = symbol_address(index);
+    if (target != RelocationTarget::upper_half) return address;
+    const auto upper = upper_distances_.find(address);
+    if (upper == upper_distances_.end()) fail("lower half of an address without its upper half");
+    return upper->second;
+  }
+
+  void relocate(const Elf64_Rela& relocation, const RelocationKind& kind, uint64_t section_offset,
+                uint64_t section_bytes) {
+    const size_t index = ELF64_R_SYM(relocation.r_info);
     if (index >= object_.symbols().size()) fail("relocation by a symbol that does not exist");
-    const size_t bytes = form_bytes(kind->form);
+    const size_t bytes = form_bytes(kind.form);
     if (bytes > section_bytes || relocation.r_offset > section_bytes - bytes) {
       fail("relocation outside of its section");
     }
     std::byte* place = image_ + section_offset + relocation.r_offset;
     const auto place_address = reinterpret_cast<uint64_t>(place);
     const auto addend = static_cast<uint64_t>(relocation.r_addend);
-    const uint64_t base =
-        kind->target == RelocationTarget::got_slot ? got_slot(index) : symbol_address(index);
-    if (write_relocation(kind->form, place, place_address, base + addend)) return;
-    if (kind->target == RelocationTarget::callable &&
-        write_relocation(kind->form, place, place_address, stub(index) + addend)) {
+    const uint64_t value = referred(kind.target, index) + addend;
+    if (kind.form == RelocationForm::rv_upper20) {
+      upper_distances_[place_address] = value - place_address;
+    }
+    if (write_relocation(kind.form, place, place_address, value)) return;
+    if (kind.target == RelocationTarget::callable &&
+        write_relocation(kind.form, place, place_address, stub(index) + addend)) {
       return;
     }
-    fail("relocation of type " + std::to_string(type) + " by \"" +
+    fail("relocation of type " + std::to_string(kind.type) + " by \"" +
          object_.name(object_.symbols()[index]) + "\" out of range");
   }
 
@@ -223,7 +248,8 @@ class ImageBuilder {
   std::array<uint64_t, kSegments> segment_ends_{};
   uint64_t stubs_ = 0;  // Offsets of the stubs and of the global offset table.
   uint64_t got_ = 0;
-  std::unordered_map<size_t, void*> resolved_;  // Undefined symbols by index.
+  std::unordered_map<size_t, void*> resolved_;              // Undefined symbols by index.
+  std::unordered_map<uint64_t, uint64_t> upper_distances_;  // riscv64's auipc by address.
 };
 
 }  // namespace

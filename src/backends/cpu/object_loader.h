@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads a relocatable ELF object (.o) straight from the artefact store into executable memory: no
 // linker, no temporary file, no LLVM at run time. Objects of LLVM with the pic relocation model and
-// the small code model, for x86-64 and aarch64; anything else is refused with a reason.
+// the small code model, for x86-64, aarch64 and riscv64; anything else is refused with a reason.
 //
 //   LoadedObject object = LoadedObject::load(bytes);
 //   auto* entry = reinterpret_cast<Entry*>(object.symbol("softmax_forward"));

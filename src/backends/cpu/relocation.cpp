@@ -4,6 +4,7 @@
 #include <elf.h>
 
 #include <cstring>
+#include <span>
 
 namespace tilewise::backends {
 namespace {
@@ -40,6 +41,20 @@ constexpr RelocationKind kAarch64Relocations[] = {
     {R_AARCH64_LDST128_ABS_LO12_NC, RelocationTarget::symbol, RelocationForm::a64_load12_x16},
     {R_AARCH64_ADR_GOT_PAGE, RelocationTarget::got_slot, RelocationForm::a64_page21},
     {R_AARCH64_LD64_GOT_LO12_NC, RelocationTarget::got_slot, RelocationForm::a64_load12_x8},
+};
+
+constexpr RelocationKind kRiscvRelocations[] = {
+    {R_RISCV_NONE, RelocationTarget::symbol, RelocationForm::none},
+    {R_RISCV_64, RelocationTarget::symbol, RelocationForm::word64},
+    {R_RISCV_32_PCREL, RelocationTarget::symbol, RelocationForm::relative32},
+    {R_RISCV_CALL, RelocationTarget::callable, RelocationForm::rv_call},
+    {R_RISCV_CALL_PLT, RelocationTarget::callable, RelocationForm::rv_call},
+    {R_RISCV_GOT_HI20, RelocationTarget::got_slot, RelocationForm::rv_upper20},
+    {R_RISCV_PCREL_HI20, RelocationTarget::symbol, RelocationForm::rv_upper20},
+    {R_RISCV_PCREL_LO12_I, RelocationTarget::upper_half, RelocationForm::rv_load12},
+    {R_RISCV_PCREL_LO12_S, RelocationTarget::upper_half, RelocationForm::rv_store12},
+    // A linker may shorten the instruction; it need not.
+    {R_RISCV_RELAX, RelocationTarget::symbol, RelocationForm::none},
 };
 
 bool fits_signed(uint64_t value, int bits) {
@@ -84,17 +99,25 @@ bool write_load_offset(std::byte* place, uint64_t value, int scale_bits) {
   return write_field(place, low >> scale_bits, 10, 12);
 }
 
+// auipc adds the upper 20 bits to its own address. The lower 12 are added later, as a signed
+// number, for which half of their range is added here.
+bool write_upper20(std::byte* place, uint64_t distance) {
+  const uint64_t rounded = distance + 0x800;
+  return fits_signed(rounded, 32) && write_field(place, rounded >> 12, 12, 20);
+}
+
+std::span<const RelocationKind> relocations_of(uint16_t machine) {
+  if (machine == EM_X86_64) return kX86Relocations;
+  if (machine == EM_AARCH64) return kAarch64Relocations;
+  if (machine == EM_RISCV) return kRiscvRelocations;
+  return {};
+}
+
 }  // namespace
 
 std::optional<RelocationKind> find_relocation(uint16_t machine, uint32_t type) {
-  if (machine == EM_X86_64) {
-    for (const RelocationKind& kind : kX86Relocations) {
-      if (kind.type == type) return kind;
-    }
-  } else if (machine == EM_AARCH64) {
-    for (const RelocationKind& kind : kAarch64Relocations) {
-      if (kind.type == type) return kind;
-    }
+  for (const RelocationKind& kind : relocations_of(machine)) {
+    if (kind.type == type) return kind;
   }
   return std::nullopt;
 }
@@ -105,6 +128,7 @@ size_t form_bytes(RelocationForm form) {
       return 0;
     case RelocationForm::word64:
     case RelocationForm::relative64:
+    case RelocationForm::rv_call:
       return 8;
     default:
       return 4;
@@ -148,15 +172,31 @@ bool write_relocation(RelocationForm form, std::byte* place, uint64_t place_addr
       return write_load_offset(place, value, 3);
     case RelocationForm::a64_load12_x16:
       return write_load_offset(place, value, 4);
+    case RelocationForm::rv_call:
+      return write_upper20(place, distance) && write_field(place + 4, distance, 20, 12);
+    case RelocationForm::rv_upper20:
+      return write_upper20(place, distance);
+    case RelocationForm::rv_load12:
+      return write_field(place, value, 20, 12);
+    case RelocationForm::rv_store12:
+      write_field(place, value, 7, 5);
+      return write_field(place, value >> 5, 25, 7);
   }
   return false;
 }
 
 void write_stub(uint16_t machine, std::byte* place, uint64_t target_address) {
-  constexpr uint8_t kX86[] = {0xff, 0x25, 2, 0, 0, 0, 0x0f, 0x0b};         // jmp *2(%rip); ud2
-  constexpr uint8_t kAarch64[] = {0x50, 0, 0, 0x58, 0, 0x02, 0x1f, 0xd6};  // ldr x16, #8; br x16
-  std::memcpy(place, machine == EM_X86_64 ? kX86 : kAarch64, sizeof(kX86));
-  std::memcpy(place + sizeof(kX86), &target_address, sizeof(target_address));
+  // The address follows the code, which is as long as a multiple of its 8 bytes.
+  static constexpr uint8_t kX86[] = {0xff, 0x25, 2, 0, 0, 0, 0x0f, 0x0b};  // jmp *2(%rip); ud2
+  static constexpr uint8_t kAarch64[] = {0x50, 0, 0, 0x58, 0, 0x02, 0x1f, 0xd6};  // ldr x16, #8; br
+  static constexpr uint8_t kRiscv[] = {
+      0x17, 0x0e, 0,    0, 0x03, 0x3e, 0x0e, 0x01,  // auipc t3, 0
+      0x67, 0,    0x0e, 0, 0x13, 0,    0,    0};    // ld t3, 16(t3); jr; nop
+  const std::span<const uint8_t> code = machine == EM_X86_64    ? std::span<const uint8_t>(kX86)
+                                        : machine == EM_AARCH64 ? std::span<const uint8_t>(kAarch64)
+                                                                : std::span<const uint8_t>(kRiscv);
+  std::memcpy(place, code.data(), code.size());
+  std::memcpy(place + code.size(), &target_address, sizeof(target_address));
 }
 
 }  // namespace tilewise::backends

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The relocations of x86-64 and aarch64 as a table: what a type refers to, and how the result is
-// written into the code. Pure functions on bytes, so that each architecture is tested on any other.
+// The relocations of x86-64, aarch64 and riscv64 as a table: what a type refers to, and how the
+// result is written into the code. Pure functions on bytes, so that each architecture is tested on
+// any other.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,9 @@ enum class RelocationTarget : uint8_t {
   symbol,    // Its address.
   callable,  // Its address, or that of a stub which jumps there when it is out of reach.
   got_slot,  // The address of a word that holds the symbol's address.
+  // The distance (S + A - P) of the relocation whose place the symbol is: riscv64's auipc, of which
+  // this is the instruction with the lower bits.
+  upper_half,
 };
 
 // How S + A becomes bytes at the place P.
@@ -34,6 +38,10 @@ enum class RelocationForm : uint8_t {
   a64_load12_x4,
   a64_load12_x8,
   a64_load12_x16,
+  rv_call,     // auipc, jalr: 2 GiB.
+  rv_upper20,  // auipc: the upper bits.
+  rv_load12,   // addi, ld, ...: the lower bits of S + A.
+  rv_store12,  // sd, ...: the same.
 };
 
 struct RelocationKind {
@@ -42,7 +50,8 @@ struct RelocationKind {
   RelocationForm form;
 };
 
-// Nothing for a type that is not supported. `machine`: EM_X86_64 or EM_AARCH64.
+// Nothing for a type that is not supported. `machine`: EM_X86_64, EM_AARCH64 or
+// EM_RISCV.
 std::optional<RelocationKind> find_relocation(uint16_t machine, uint32_t type);
 
 size_t form_bytes(RelocationForm form);
@@ -52,8 +61,8 @@ size_t form_bytes(RelocationForm form);
 bool write_relocation(RelocationForm form, std::byte* place, uint64_t place_address,
                       uint64_t value);
 
-// A stub of kStubBytes that jumps to any address: an indirect jump through its own last word.
-inline constexpr size_t kStubBytes = 16;
+// A stub of up to kStubBytes that jumps to any address: an indirect jump through its own last word.
+inline constexpr size_t kStubBytes = 32;
 void write_stub(uint16_t machine, std::byte* place, uint64_t target_address);
 
 }  // namespace tilewise::backends
