@@ -2,6 +2,7 @@
 // The stages in order.
 #include "compiler/compiler.h"
 #include "compiler/llvm/kernel_emitter.h"
+#include "compiler/llvm/register_buffers.h"
 #include "compiler/passes/build_schedule.h"
 #include "compiler/passes/materialize_shared.h"
 #include "compiler/passes/scalarize_loop_offsets.h"
@@ -41,6 +42,7 @@ Lowered lower_to_tile(std::string_view ttir) {
 CompiledKernel compile(std::string_view ttir, const Target& target, std::string_view kernel_name) {
   try {
     Lowered lowered = lower_to_tile(ttir);
+    choose_register_buffers(lowered.program, target);
     CompiledKernel kernel;
     kernel.entry = lowered.module->kernel().name;
     kernel.llvm_ir = KernelEmitter(lowered.program, lowered.uses, target).emit(kernel.entry);

@@ -716,3 +716,56 @@ def test_an_unsupported_operation_names_its_source_line():
         compile_ttir(
             make_ttir(unsupported_kernel, {"x_ptr": "*fp32"}, BLOCK=16), kernel="unsupported"
         )
+
+
+@triton.jit
+def program_number_kernel(out_ptr):
+    x = tl.program_id(0)
+    y = tl.program_id(1)
+    z = tl.program_id(2)
+    program = x + tl.num_programs(0) * (y + tl.num_programs(1) * z)
+    tl.store(out_ptr + program, x + 100 * y + 10000 * z)
+
+
+def test_program_indices():
+    """Threads run ranges of programs, which start anywhere in the grid."""
+    kernel = compile_kernel(program_number_kernel, {"out_ptr": "*i32"})
+    for x, y, z in [(3, 5, 4), (1, 1, 7), (1, 9, 2), (8, 1, 1)]:
+        out = torch.full((x * y * z,), -1, dtype=torch.int32)
+        kernel.run((x, y, z), out)
+        expected = [i + 100 * j + 10000 * k for k in range(z) for j in range(y) for i in range(x)]
+        assert out.tolist() == expected
+
+
+@triton.jit
+def carried_tile_kernel(x_ptr, out_ptr, n, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """Two tiles carried by a loop, exchanged in every iteration; masks on some chunks only."""
+    rows = tl.arange(0, ROWS)[:, None]
+    columns = tl.arange(0, BLOCK)[None, :]
+    total = tl.zeros((ROWS, BLOCK), tl.float32)
+    last = tl.full((ROWS, BLOCK), -1.0, tl.float32)
+    for start in range(0, n, BLOCK):
+        offsets = start + columns
+        x = tl.load(x_ptr + rows * n + offsets, mask=offsets < n, other=7.0)
+        total, last = last + x, total
+    tl.store(out_ptr + rows * BLOCK + columns, total - last)
+
+
+@pytest.mark.parametrize("rows, block", [(1, 128), (2, 128), (4, 16), (8, 64)])
+@pytest.mark.parametrize("n", [1, 70, 128, 300, 640])
+def test_carried_tiles(rows, block, n):
+    """In registers (the first three) and in scratch memory (the last)."""
+    kernel = compile_kernel(
+        carried_tile_kernel, {"x_ptr": "*fp32", "out_ptr": "*fp32", "n": "i32"},
+        ROWS=rows, BLOCK=block,
+    )  # fmt: skip
+    x = guarded(torch.randn(rows, n))
+    out = guarded(torch.zeros(rows, block))
+    kernel.run((1,), x, out, n)
+    total, last = torch.zeros(rows, block), torch.full((rows, block), -1.0)
+    for start in range(0, n, block):
+        chunk = torch.full((rows, block), 7.0)
+        width = min(block, n - start)
+        chunk[:, :width] = x[:, start : start + width]
+        total, last = last + chunk, total
+    assert torch.equal(out, total - last)

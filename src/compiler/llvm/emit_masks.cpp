@@ -35,7 +35,7 @@ void NestEmitter::collect_masks(const Value* value, const IndexMap& map,
     todo.pop_back();
     const Value* current = key.first;
     if (!is_expression(current) || !seen.emplace(key, true).second) continue;
-    if (kernel_.program().views.contains(current) && !computes_here(current)) continue;
+    if (is_in_buffer(current)) continue;
     const Operation& op = *current->definition;
     const bool in_loop = level_of(current, key.second) >= vector_level_;
     if (in_loop && is_class(op, OpClass::load) && op.operand_count() > 1) {
@@ -182,9 +182,8 @@ bool NestEmitter::has_effect_in_rest(const Root& root) {
 
 // True for updates like `accumulator + where(mask, x, 0)`, which keep a carried tensor's lanes.
 bool NestEmitter::is_unchanged_in_rest(const Root& root, const Value* value, const IndexMap& map) {
-  auto view = kernel_.program().views.find(value);
-  if (view != kernel_.program().views.end() && !computes_here(value)) {
-    return view->second.buffer == root.views[0].buffer && map == identity_;
+  if (is_in_buffer(value)) {
+    return kernel_.program().views.at(value).buffer == root.views[0].buffer && map == identity_;
   }
   if (!is_expression(value)) return false;
   const Operation& op = *value->definition;

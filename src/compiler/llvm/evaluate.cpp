@@ -30,16 +30,8 @@ std::string NestEmitter::dim_index(int dim) {
   return level == 0 ? "0" : scope(level).index;
 }
 
-// A nest that materializes a tensor evaluates it; others read its buffer.
-bool NestEmitter::computes_here(const Value* value) const {
-  if (!is_expression(value)) return false;
-  for (const Root& root : nest_.roots) {
-    if (root.kind == Root::Kind::materialize && root.value == value &&
-        root.views[0].buffer == kernel_.program().views.at(value).buffer) {
-      return true;
-    }
-  }
-  return false;
+bool NestEmitter::is_in_buffer(const Value* value) const {
+  return is_read_by(kernel_.program(), nest_, value);
 }
 
 const TileValue& NestEmitter::evaluate(const Value* value, const IndexMap& map) {
@@ -65,9 +57,8 @@ const TileValue& NestEmitter::evaluate(const Value* value, const IndexMap& map) 
 
 TileValue NestEmitter::evaluate_new(const Value* value, const IndexMap& map) {
   if (!value->type.is_tensor) return evaluate_scalar(value);
-  auto view = kernel_.program().views.find(value);
-  if (view != kernel_.program().views.end() && !computes_here(value)) {
-    return read_view(view->second, value->type.kind, map);
+  if (is_in_buffer(value)) {
+    return read_view(kernel_.program().views.at(value), value->type.kind, map);
   }
   TILEWISE_ASSERT(is_expression(value), "%" + value->name + " has no buffer");
   const Operation& op = *value->definition;

@@ -26,23 +26,27 @@ const std::string& KernelEmitter::scalar(const Value* value) const {
 // the program is computed once.
 std::string KernelEmitter::emit(const std::string& entry) {
   emit_arguments();
-  const std::string counter = builder_.slot("i64");
-  builder_.line("store i64 %first, ptr " + counter);
-  builder_.line("br label %program.head");
-  builder_.label("program.head");
-  builder_.line("%program = load i64, ptr " + counter);
-  const std::string more = builder_.assign("icmp slt i64 %program, %last");
-  builder_.line("br i1 " + more + ", label %program.body, label %program.end");
-  builder_.label("program.body");
+  // The three indices count along, since a division costs as much as a small program.
   builder_.text(R"(  %wide.x = zext i32 %grid.x to i64
   %wide.y = zext i32 %grid.y to i64
-  %index.x = urem i64 %program, %wide.x
-  %index.yz = udiv i64 %program, %wide.x
-  %index.y = urem i64 %index.yz, %wide.y
-  %index.z = udiv i64 %index.yz, %wide.y
-  %program.x = trunc i64 %index.x to i32
-  %program.y = trunc i64 %index.y to i32
-  %program.z = trunc i64 %index.z to i32
+  %first.x = urem i64 %first, %wide.x
+  %first.yz = udiv i64 %first, %wide.x
+  %first.y = urem i64 %first.yz, %wide.y
+  %first.z = udiv i64 %first.yz, %wide.y
+  %start.x = trunc i64 %first.x to i32
+  %start.y = trunc i64 %first.y to i32
+  %start.z = trunc i64 %first.z to i32
+  br label %program.start
+program.start:
+  br label %program.head
+program.head:
+  %program = phi i64 [ %first, %program.start ], [ %program.after, %program.next ]
+  %program.x = phi i32 [ %start.x, %program.start ], [ %next.x, %program.next ]
+  %program.y = phi i32 [ %start.y, %program.start ], [ %next.y, %program.next ]
+  %program.z = phi i32 [ %start.z, %program.start ], [ %next.z, %program.next ]
+  %program.more = icmp slt i64 %program, %last
+  br i1 %program.more, label %program.body, label %program.end
+program.body:
 )");
   for (size_t i = 0; i < program_.schedules.size(); ++i) {
     labels_[program_.schedules[i]->block] = "block" + std::to_string(i);
@@ -57,10 +61,19 @@ std::string KernelEmitter::emit(const std::string& entry) {
     }
     emit_schedule(*schedule);
   }
-  builder_.label("program.next");
-  builder_.line("%program.after = add nsw i64 %program, 1");
-  builder_.line("store i64 %program.after, ptr " + counter);
-  builder_.line("br label %program.head");
+  builder_.text(R"(program.next:
+  %program.after = add nsw i64 %program, 1
+  %step.x = add i32 %program.x, 1
+  %wraps.x = icmp eq i32 %step.x, %grid.x
+  %next.x = select i1 %wraps.x, i32 0, i32 %step.x
+  %carry.x = zext i1 %wraps.x to i32
+  %step.y = add i32 %program.y, %carry.x
+  %wraps.y = icmp eq i32 %step.y, %grid.y
+  %next.y = select i1 %wraps.y, i32 0, i32 %step.y
+  %carry.y = zext i1 %wraps.y to i32
+  %next.z = add i32 %program.z, %carry.y
+  br label %program.head
+)");
   builder_.label("program.end");
   if (memory_ops_.has_streaming_stores() && module_.target().triple.starts_with("x86_64")) {
     module_.declare("declare void @llvm.x86.sse.sfence()");
@@ -100,6 +113,14 @@ void KernelEmitter::emit_arguments() {
 }
 
 std::string KernelEmitter::buffer_address(const Buffer& buffer) {
+  if (buffer.in_registers) {
+    std::string& slot = register_buffers_[buffer.id];
+    if (slot.empty()) {
+      slot = builder_.slot("[" + std::to_string(buffer.elements) + " x " +
+                           llvm_storage_type(buffer.kind, 1) + "]");
+    }
+    return slot;
+  }
   if (buffer.offset == 0) return "%scratch";
   const std::string name = "%buffer" + std::to_string(buffer.id);
   if (buffers_.insert(buffer.id).second) {

@@ -74,6 +74,7 @@ class KernelEmitter {
   std::unordered_map<const Block*, std::string> labels_;
   std::unordered_map<const Value*, std::string> slots_;
   std::set<int> buffers_;  // Those whose address is computed in the entry.
+  std::unordered_map<int, std::string> register_buffers_;
   std::string buffer_text_;
 };
 

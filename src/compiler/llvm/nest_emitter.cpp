@@ -2,10 +2,8 @@
 #include "compiler/llvm/nest_emitter.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
-#include "compiler/ttir/op_table.h"
 
 namespace tilewise::compiler {
 
@@ -16,14 +14,15 @@ NestEmitter::NestEmitter(KernelEmitter& kernel, const Item& nest)
       memory_(kernel.memory_ops()),
       nest_(nest),
       analysis_(kernel.program()),
-      identity_(identity_map(nest.shape)) {
-  // A reduction along a dimension of extent 1 still has its loop, of one iteration.
-  if (nest.axis >= 0) identity_[static_cast<size_t>(nest.axis)] = nest.axis;
-}
+      identity_(nest_identity(nest)),
+      plan_(plan_nest(kernel.program(), nest, kernel.target())),
+      vector_dim_(plan_.vector_dim),
+      vector_level_(plan_.vector_level),
+      axis_level_(plan_.axis_level),
+      lanes_(plan_.lanes),
+      loops_(plan_.loops) {}
 
 void NestEmitter::emit() {
-  choose_vector_dimension();
-  choose_loops();
   scopes_.push_back(std::make_unique<Scope>());
   for (const Root& root : nest_.roots) {
     if (root.kind == Root::Kind::reduce || root.kind == Root::Kind::scan) {
@@ -40,118 +39,6 @@ std::string NestEmitter::evaluate_single(const Value* value) {
   const TileValue& result = evaluate(value, IndexMap(value->type.shape.size(), -1));
   b_.text(scope(0).text);
   return result.text;
-}
-
-// The dimension along which most elements of memory lie side by side; the last one if there are
-// several. Scans leave their axis to a sequential loop.
-void NestEmitter::choose_vector_dimension() {
-  std::vector<int64_t> score(nest_.shape.size(), 0);
-  std::set<Key> seen;
-  std::vector<Key> todo;
-  auto add_access = [&](const Value* tensor, const IndexMap& map, auto stride_along) {
-    int64_t elements = 1;
-    for (size_t d = 0; d < map.size(); ++d) elements *= map[d] >= 0 ? tensor->type.shape[d] : 1;
-    for (size_t d = 0; d < map.size(); ++d) {
-      if (map[d] >= 0 && stride_along(static_cast<int>(d)) == 1) score[map[d]] += elements;
-    }
-  };
-  for (const Root& root : nest_.roots) {
-    for (const Value* input : root.inputs()) todo.push_back({input, identity_});
-    if (root.kind == Root::Kind::store) {
-      const Value* pointer = root.op->operand(0);
-      add_access(pointer, identity_,
-                 [&](int d) { return analysis_.stride(pointer, d).value_or(0); });
-    }
-    if (root.kind == Root::Kind::materialize) {
-      add_access(root.value, identity_, [&](int d) { return root.views[0].strides[d]; });
-    }
-  }
-  while (!todo.empty()) {
-    const Key key = todo.back();
-    todo.pop_back();
-    const auto& [value, map] = key;
-    if (!value->type.is_tensor || !seen.insert(key).second) continue;
-    auto view = kernel_.program().views.find(value);
-    if (view != kernel_.program().views.end() && !computes_here(value)) {
-      add_access(value, map, [&](int d) { return view->second.strides[d]; });
-      continue;
-    }
-    if (!is_expression(value)) continue;
-    const Operation& op = *value->definition;
-    if (is_class(op, OpClass::load)) {
-      const Value* pointer = op.operand(0);
-      add_access(pointer, map, [&](int d) { return analysis_.stride(pointer, d).value_or(0); });
-    }
-    for (int i = 0; i < op.operand_count(); ++i) {
-      todo.push_back({op.operand(i), operand_map(op, i, map)});
-    }
-  }
-  bool sequential_axis = false;
-  bool one_lane = false;
-  for (const Root& root : nest_.roots) {
-    sequential_axis |= root.kind == Root::Kind::scan;
-    one_lane |= root.kind == Root::Kind::atomic;
-  }
-  if (one_lane) return;
-  for (int d = static_cast<int>(nest_.shape.size()) - 1; d >= 0; --d) {
-    if (nest_.shape[d] == 1 || (sequential_axis && d == nest_.axis)) continue;
-    if (vector_dim_ < 0 || score[d] > score[vector_dim_]) vector_dim_ = d;
-  }
-  lanes_ = choose_lanes();
-}
-
-// Enough lanes for four independent chains of operations (two on machines with 16 registers), so
-// that latencies overlap, but no more than 64: LLVM's time grows with the width of its vectors.
-int NestEmitter::choose_lanes() {
-  if (vector_dim_ < 0) return 1;
-  int widest = 1;
-  int cost = 0;
-  std::set<const Value*> seen;
-  std::vector<const Value*> todo;
-  for (const Root& root : nest_.roots) {
-    for (const Value* input : root.inputs()) todo.push_back(input);
-  }
-  while (!todo.empty()) {
-    const Value* value = todo.back();
-    todo.pop_back();
-    if (!value->type.is_tensor || !seen.insert(value).second) continue;
-    const bool in_memory = kernel_.program().views.contains(value) && !computes_here(value);
-    bool is_address = value->type.kind == ScalarKind::i1;
-    if (is_integer(value->type.kind) || value->type.kind == ScalarKind::pointer) {
-      bool affine = !in_memory;
-      for (int d = 0; d < value->type.rank(); ++d) affine &= analysis_.stride(value, d).has_value();
-      is_address |= affine || value->type.kind == ScalarKind::pointer;
-    }
-    if (!is_address && analysis_.dependence(value)) {
-      widest = std::max(widest, storage_bytes(value->type.kind));
-    }
-    if (in_memory || !is_expression(value)) continue;
-    const Operation& op = *value->definition;
-    cost += op.info->cost;
-    for (const Value* operand : op.operands) todo.push_back(operand);
-  }
-  const Target& target = kernel_.target();
-  const int chains = target.vector_registers >= 32 ? 4 : 2;
-  int lanes = std::min(64, std::max(1, chains * target.vector_bytes / widest));
-  const int64_t extent = nest_.shape[static_cast<size_t>(vector_dim_)];
-  while (lanes > extent || extent % lanes != 0) lanes /= 2;
-  return std::max(lanes, 1);
-}
-
-void NestEmitter::choose_loops() {
-  std::vector<int> order;
-  const bool axis_last = nest_.axis >= 0 && nest_.axis != vector_dim_;
-  for (int d = 0; d < static_cast<int>(nest_.shape.size()); ++d) {
-    const bool last = d == vector_dim_ || (axis_last && d == nest_.axis);
-    if (!last && nest_.shape[d] > 1) order.push_back(d);
-  }
-  if (vector_dim_ >= 0) order.push_back(vector_dim_);
-  if (axis_last) order.push_back(nest_.axis);
-  for (int d : order) {
-    loops_.push_back({d, nest_.shape[d], d == vector_dim_ ? lanes_ : 1});
-    if (d == vector_dim_) vector_level_ = static_cast<int>(loops_.size());
-    if (d == nest_.axis) axis_level_ = static_cast<int>(loops_.size());
-  }
 }
 
 void NestEmitter::emit_loop(size_t level) {
@@ -178,8 +65,7 @@ void NestEmitter::emit_loop(size_t level) {
 
 // See Note [Masks become loop bounds].
 void NestEmitter::emit_vector_loop(size_t level) {
-  const Loop& loop = loops_[level - 1];
-  const std::string extent = std::to_string(loop.extent);
+  const std::string extent = std::to_string(loops_[level - 1].extent);
   std::vector<Bound> bounds = find_bounds();
   known_.clear();
   rest_limit_.clear();
@@ -199,6 +85,7 @@ void NestEmitter::emit_vector_loop(size_t level) {
       whole = whole.empty() ? limit : extremum("smin", whole);
       end = end.empty() ? limit : extremum("smax", end);
     }
+    if (nest_.unrolled) return emit_unrolled(level, bounds, whole, end);
     if (lanes_ > 1) {
       const std::string chunk = std::to_string(-lanes_);
       whole = b_.assign("and i64 " + whole + ", " + chunk);
@@ -206,23 +93,12 @@ void NestEmitter::emit_vector_loop(size_t level) {
       end = b_.assign("and i64 " + end + ", " + chunk);
     }
   }
-  auto know = [&](bool holds) {
-    known_.clear();
-    for (const Bound& bound : bounds) {
-      if (bound.complete || !holds) known_[bound.mask] = holds;
-      if (!holds) continue;
-      for (const Key& comparison : bound.bounds) known_[comparison] = true;
-    }
-  };
-  know(true);
+  know(bounds, true);
   emit_range(level, "0", whole);
   known_.clear();
   emit_range(level, whole, end);
-  know(false);
-  bool has_effect = false;
-  for (const Root& root : nest_.roots) has_effect |= has_effect_in_rest(root);
-  if (has_effect) {
-    for (Accumulator& accumulator : accumulators_) accumulator.left_out.reset();
+  know(bounds, false);
+  if (rest_has_effect()) {
     emit_range(level, end, extent);
   } else {
     rest_limit_ = end;
@@ -230,12 +106,85 @@ void NestEmitter::emit_vector_loop(size_t level) {
   known_.clear();
 }
 
-void NestEmitter::emit_range(size_t level, const std::string& start, const std::string& end) {
-  const Loop& loop = loops_[level - 1];
-  const bool once = is_constant_text(start) && is_constant_text(end) &&
-                    std::stoll(end) - std::stoll(start) <= loop.step;
+void NestEmitter::know(const std::vector<Bound>& bounds, bool holds) {
+  known_.clear();
+  for (const Bound& bound : bounds) {
+    if (bound.complete || !holds) known_[bound.mask] = holds;
+    if (!holds) continue;
+    for (const Key& comparison : bound.bounds) known_[comparison] = true;
+  }
+}
+
+bool NestEmitter::rest_has_effect() {
+  bool has_effect = false;
+  for (const Root& root : nest_.roots) has_effect |= has_effect_in_rest(root);
+  if (!has_effect) return false;
+  for (Accumulator& accumulator : accumulators_) accumulator.left_out.reset();
+  return true;
+}
+
+// The vector loop as a sequence of its iterations, so that their addresses in buffers are
+// constants; once for the common case that all masks hold everywhere, once with a branch for each
+// iteration. The texts come first: evaluating them may add to the surroundings.
+void NestEmitter::emit_unrolled(size_t level, std::vector<Bound>& bounds, const std::string& whole,
+                                const std::string& end) {
+  const NestLoop& loop = loops_[level - 1];
+  std::vector<std::string> with_masks;
+  std::vector<std::string> in_rest;
+  know(bounds, true);
+  std::string without_masks;
+  for (int64_t i = 0; i < loop.extent; i += loop.step) {
+    without_masks += emit_iteration(level, std::to_string(i));
+  }
+  known_.clear();
+  for (int64_t i = 0; i < loop.extent; i += loop.step) {
+    with_masks.push_back(emit_iteration(level, std::to_string(i)));
+  }
+  know(bounds, false);
+  if (rest_has_effect()) {
+    for (int64_t i = 0; i < loop.extent; i += loop.step) {
+      in_rest.push_back(emit_iteration(level, std::to_string(i)));
+    }
+  } else {
+    rest_limit_ = end;
+  }
+  known_.clear();
+
+  const std::string fast = b_.fresh_label("unmasked");
+  const std::string slow = b_.fresh_label("masked");
+  const std::string after = b_.fresh_label("after");
+  const std::string extent = std::to_string(loop.extent);
+  const std::string all = b_.assign("icmp sge i64 " + whole + ", " + extent);
+  b_.line("br i1 " + all + ", label %" + fast + ", label %" + slow);
+  b_.label(fast);
+  b_.text(without_masks);
+  b_.line("br label %" + after);
+  b_.label(slow);
+  for (size_t i = 0; i < with_masks.size(); ++i) {
+    const std::string some = b_.fresh_label("some");
+    const std::string none = in_rest.empty() ? "" : b_.fresh_label("none");
+    const std::string next = b_.fresh_label("next");
+    const std::string first = std::to_string(static_cast<int64_t>(i) * loop.step);
+    const std::string any = b_.assign("icmp slt i64 " + first + ", " + end);
+    b_.line("br i1 " + any + ", label %" + some + ", label %" + (none.empty() ? next : none));
+    b_.label(some);
+    b_.text(with_masks[i]);
+    b_.line("br label %" + next);
+    if (!none.empty()) {
+      b_.label(none);
+      b_.text(in_rest[i]);
+      b_.line("br label %" + next);
+    }
+    b_.label(next);
+  }
+  b_.line("br label %" + after);
+  b_.label(after);
+}
+
+// The body of a loop for one value of its counter.
+std::string NestEmitter::emit_iteration(size_t level, const std::string& counter) {
+  const NestLoop& loop = loops_[level - 1];
   scopes_.push_back(std::make_unique<Scope>());
-  const std::string counter = once ? start : b_.fresh();
   scopes_.back()->index = counter;
   const bool reversed = loop.dim == nest_.axis && nest_.roots[0].kind == Root::Kind::scan &&
                         nest_.roots[0].op->word("reverse", "false") == "true";
@@ -245,11 +194,27 @@ void NestEmitter::emit_range(size_t level, const std::string& start, const std::
         b_.assign("sub i64 " + std::to_string(loop.extent - 1) + ", " + counter);
   }
   emit_loop(level + 1);
-  const std::string body = std::move(scopes_.back()->text);
+  std::string body = std::move(scopes_.back()->text);
   scopes_.pop_back();
+  return body;
+}
 
+void NestEmitter::emit_range(size_t level, const std::string& start, const std::string& end) {
+  const NestLoop& loop = loops_[level - 1];
+  if (is_constant_text(start) && is_constant_text(end)) {
+    const int64_t first = std::stoll(start);
+    const int64_t last = std::stoll(end);
+    if (nest_.unrolled || last - first <= loop.step) {
+      for (int64_t i = first; i < last; i += loop.step) {
+        const std::string body = emit_iteration(level, std::to_string(i));
+        scopes_.back()->text += body;
+      }
+      return;
+    }
+  }
+  const std::string counter = b_.fresh();
+  const std::string body = emit_iteration(level, counter);
   TextBuilder::Redirect redirect(b_, scopes_.back()->text);
-  if (once) return b_.text(body);
   const std::string before = b_.fresh_label("before");
   const std::string head = b_.fresh_label("head");
   const std::string inside = b_.fresh_label("body");

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "compiler/llvm/kernel_emitter.h"
+#include "compiler/llvm/nest_plan.h"
 #include "compiler/llvm/tile_value.h"
 #include "compiler/passes/lane_analysis.h"
 #include "compiler/tile_ir/index_map.h"
@@ -33,12 +34,6 @@ class NestEmitter {
 
  private:
   using Key = std::pair<const Value*, IndexMap>;
-
-  struct Loop {
-    int dim;
-    int64_t extent;
-    int step;  // The number of lanes in the vector loop, 1 in others.
-  };
 
   // The body of one loop (level 0: the surroundings of the nest).
   struct Scope {
@@ -70,12 +65,15 @@ class NestEmitter {
   };
 
   // nest_emitter.cpp: loops
-  void choose_loops();
-  void choose_vector_dimension();
-  int choose_lanes();
   void emit_loop(size_t level);
   void emit_range(size_t level, const std::string& start, const std::string& end);
+  std::string emit_iteration(size_t level, const std::string& counter);
   void emit_vector_loop(size_t level);
+  void emit_unrolled(size_t level, std::vector<Bound>& bounds, const std::string& whole,
+                     const std::string& end);
+  // Notes for known_ that the bounds hold in all lanes, or in none.
+  void know(const std::vector<Bound>& bounds, bool holds);
+  bool rest_has_effect();
   Scope& scope(int level) { return *scopes_[static_cast<size_t>(level)]; }
   bool is_vector_loop(size_t level) const { return static_cast<int>(level) == vector_level_; }
 
@@ -120,7 +118,7 @@ class NestEmitter {
   int level_of_dim(int dim) const;
   int level_of(const Value* value, const IndexMap& map);
   std::string dim_index(int dim);
-  bool computes_here(const Value* value) const;
+  bool is_in_buffer(const Value* value) const;
 
   // emit_roots.cpp
   void emit_roots();
@@ -146,15 +144,16 @@ class NestEmitter {
   MemoryOps& memory_;
   const Item& nest_;
   LaneAnalysis analysis_;
-  IndexMap identity_;
-  int vector_dim_ = -1;
-  int vector_level_ = 0;  // 0: there is no vector loop
-  int lanes_ = 1;
-  std::vector<Loop> loops_;  // loops_[level - 1], outermost first
+  const IndexMap identity_;
+  const NestPlan plan_;
+  const int vector_dim_;
+  const int vector_level_;
+  const int axis_level_;
+  const int lanes_;
+  const std::vector<NestLoop>& loops_;
   std::vector<std::unique_ptr<Scope>> scopes_;
   std::map<Key, bool> known_;  // Masks that are known in the part of the vector loop at hand.
   std::vector<Accumulator> accumulators_;
-  int axis_level_ = 0;
   std::string rest_limit_;  // Lanes from here on were left out; empty: none were.
 };
 

@@ -110,17 +110,21 @@ void ScheduleBuilder::build_reduction(Operation& op) {
 
 BufferView allocate_buffer(TileProgram& program, ScalarKind kind,
                            const std::vector<int64_t>& shape) {
-  constexpr int64_t kAlignment = 64;
   auto buffer = std::make_unique<Buffer>();
   buffer->id = static_cast<int>(program.buffers.size());
   buffer->kind = kind;
   buffer->elements = 1;
   for (int64_t extent : shape) buffer->elements *= extent;
-  buffer->offset = program.scratch_bytes;
-  const int64_t bytes = buffer->elements * storage_bytes(kind);
-  program.scratch_bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  place_buffer(program, *buffer);
   program.buffers.push_back(std::move(buffer));
   return {program.buffers.back().get(), 0, row_major_strides(shape)};
+}
+
+void place_buffer(TileProgram& program, Buffer& buffer) {
+  constexpr int64_t kAlignment = 64;
+  buffer.offset = program.scratch_bytes;
+  const int64_t bytes = buffer.elements * storage_bytes(buffer.kind);
+  program.scratch_bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 TileProgram build_schedule(Function& function, const UseMap& uses) {

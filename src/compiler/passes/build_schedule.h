@@ -23,4 +23,7 @@ TileProgram build_schedule(Function& function, const UseMap& uses);
 BufferView allocate_buffer(TileProgram& program, ScalarKind kind,
                            const std::vector<int64_t>& shape);
 
+// Gives the buffer the next place in scratch memory.
+void place_buffer(TileProgram& program, Buffer& buffer);
+
 }  // namespace tilewise::compiler

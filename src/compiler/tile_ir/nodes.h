@@ -23,7 +23,8 @@ struct Buffer {
   int id = 0;
   ScalarKind kind = ScalarKind::none;
   int64_t elements = 0;
-  int64_t offset = 0;  // Bytes from the start of scratch.
+  int64_t offset = 0;         // Bytes from the start of scratch.
+  bool in_registers = false;  // Not in scratch: see llvm/register_buffers.h.
 };
 
 // A tensor's elements in a buffer: element (i, j, ...) lies at offset + i * strides[0] + ...
@@ -71,7 +72,8 @@ struct Item {
   Operation* op = nullptr;
   std::vector<int64_t> shape;
   std::vector<Root> roots;
-  int axis = -1;  // Of the nest's reductions and scans.
+  int axis = -1;          // Of the nest's reductions and scans.
+  bool unrolled = false;  // Without loops: see llvm/register_buffers.h.
   std::vector<std::unique_ptr<Schedule>> regions;
   BufferView a, b, c;
   Schedule* parent = nullptr;
