@@ -91,6 +91,16 @@ TEST(Parser, ErrorsNameTheKernelAndTheSourceLine) {
             std::string::npos);
 }
 
+TEST(Parser, KindsAndBlocksAreChecked) {
+  EXPECT_NE(reason_of(with(kAddKernel, "arith.addf", "arith.addi")).find("of a wrong kind"),
+            std::string::npos);
+  EXPECT_NE(reason_of(with(kLoopKernel, "tt.return", "scf.yield")).find("does not belong"),
+            std::string::npos);
+  EXPECT_NE(reason_of(with(kLoopKernel, "tt.return", "tt.return\n    tt.return"))
+                .find("stands inside of a block"),
+            std::string::npos);
+}
+
 // Every damaged text is refused or compiled, and never crashes.
 TEST(Parser, DamagedTextIsRefused) {
   std::mt19937 random(7);

@@ -38,8 +38,8 @@ def compile_ttir(
 
 
 def make_ttir(function: triton.JITFunction, signature: dict[str, str], **constants: object) -> str:
-    """The text of Triton's front end and its passes that do not depend on a target."""
-    target = GPUTarget("cpu", native.cpu_target(), 1)
+    """The text of Triton's front end and its passes, which is the same for all CPUs."""
+    target = GPUTarget("cpu", "x86-64-v4", 1)
     backend = CPUBackend(target)
     types = {name: signature.get(name, "constexpr") for name in function.arg_names}
     values = {(function.arg_names.index(name),): value for name, value in constants.items()}

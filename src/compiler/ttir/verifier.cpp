@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "compiler/ttir/op_table.h"
+#include "compiler/ttir/rules.h"
 
 namespace tilewise::compiler {
 namespace {
@@ -279,6 +280,7 @@ void verify_block(Block& block) {
       for (auto& inner : region.blocks) verify_block(*inner);
     }
     check_operation(*op);
+    check_element_kinds(*op);
   }
 }
 
@@ -293,6 +295,7 @@ void verify_and_normalize(Module& module) {
         throw CompileError(function->location, "a block without an end");
       }
     }
+    check_blocks(function->body, nullptr);
   }
 }
 
