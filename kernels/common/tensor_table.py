@@ -5,8 +5,9 @@ Note [Tensor table]
 `table` is an int64 array in device memory with one row of COLUMNS entries per tensor:
 
     0 number of elements    1 number of the tensor's first chunk
-    2 the tensor's number, as the bits of an fp64
-    3, 4, ... addresses: the output, then the operands (dense tensors of the same layout)
+    2 the tensor's number, as the bits of an fp64 (of an i64 for integers)
+    3, 4, ... addresses: the output, then the operands (dense tensors of the same layout); last, if
+      the kernel wants it, that of a single element (a step count)
 
 `chunk_map` is an int32 array: the tensor (row) of each chunk. A chunk is `chunk` consecutive
 elements of one tensor, a multiple of 16; a tensor of n elements has cdiv(n, chunk) chunks, an empty
@@ -46,4 +47,8 @@ def address(row_ptr, column: tl.constexpr, DTYPE: tl.constexpr, ALIGNED: tl.cons
 @triton.jit
 def listed_number(row_ptr, ACC: tl.constexpr):
     """The tensor's entry of a list of numbers."""
-    return tl.load(row_ptr + NUMBER).to(tl.float64, bitcast=True).to(ACC)
+    bits = tl.load(row_ptr + NUMBER)
+    if ACC.is_floating():
+        return bits.to(tl.float64, bitcast=True).to(ACC)
+    else:
+        return bits.to(ACC)

@@ -22,6 +22,9 @@
 #define TILEWISE_NAMES_ARGUMENT , names
 #endif
 
+// Operators that came later.
+#define TILEWISE_HAS_FOREACH_POWSUM (TORCH_VERSION_MINOR >= 13)
+
 namespace tilewise::dispatch {
 
 // Identifies our slot in the thread-local state that PyTorch hands from a thread to the autograd

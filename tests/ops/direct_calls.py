@@ -8,7 +8,7 @@ tensors of one shape; operators whose arguments belong together are listed in `M
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -42,8 +42,49 @@ def _nll_backward() -> Arguments:
     return [torch.tensor(1.5), logits, target, weight, reduction, ignored, weight.sum()]
 
 
+def _step_lists(count: int) -> list[list[torch.Tensor]]:
+    return [[_x(5, 7), _x(3), _x(70, 70)] for _ in range(count)]
+
+
+def _steps() -> list[torch.Tensor]:
+    return [torch.tensor(3.0) for _ in range(3)]
+
+
+_ADAM = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "eps": 1e-6,
+         "amsgrad": False, "maximize": False}  # fmt: skip
+_SGD = {"weight_decay": 0.1, "momentum": 0.9, "lr": 0.1, "dampening": 0.0, "nesterov": True,
+        "maximize": False, "is_first_step": False}  # fmt: skip
+_ADAGRAD = {"lr": 0.1, "lr_decay": 0.0, "weight_decay": 0.1, "eps": 1e-6,
+            "maximize": False}  # fmt: skip
+
+# Arguments by keyword.
+KEYWORDS: dict[str, dict[str, Any]] = {
+    "_fused_adagrad_": _ADAGRAD,
+    "_fused_adam_": _ADAM,
+    "_fused_adamw_": _ADAM,
+    "_fused_sgd_": _SGD,
+}
+
 # Operator -> arguments up to the out= ones.
 MATCHED: dict[str, Callable[[], Arguments]] = {
+    "_amp_foreach_non_finite_check_and_unscale_": lambda: [
+        [_x(5, 7), _x(3), _x(0)],
+        torch.tensor(0.0),
+        torch.tensor(0.5),
+    ],
+    "_amp_update_scale_": lambda: [
+        torch.tensor(4.0),
+        torch.tensor(1, dtype=torch.int32),
+        torch.tensor(0.0),
+        2.0,
+        0.5,
+        2,
+    ],
+    "_foreach_max": lambda: [[_x(5, 7), _x(3), _x(70, 70)]],
+    "_fused_adagrad_": lambda: [*_step_lists(3), _steps()],
+    "_fused_adam_": lambda: [*_step_lists(4), [], _steps()],
+    "_fused_adamw_": lambda: [*_step_lists(4), [], _steps()],
+    "_fused_sgd_": lambda: _step_lists(3),
     "_log_softmax": lambda: [_x(5, 7), -1, False],
     "_log_softmax_backward_data": _softmax_backward,
     "_softmax": lambda: [_x(5, 7), 0, False],
@@ -95,6 +136,11 @@ def find_overload(name: str) -> torch._ops.OpOverload:
     return getattr(getattr(torch.ops.aten, base), overload or "default")
 
 
+def _moved(values: Iterable[Any], device: str) -> Arguments:
+    move = lambda v: v.to(device) if isinstance(v, torch.Tensor) else v  # noqa: E731
+    return [[move(u) for u in v] if isinstance(v, list) else move(v) for v in values]
+
+
 def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
     """Positional arguments and out= ones for a direct call; the same values on every call."""
     _generator.manual_seed(0)
@@ -115,12 +161,18 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
             values = values[:2]
         if base.startswith("_foreach") and len(values) > 1 and isinstance(values[1], torch.Tensor):
             values[1] = torch.tensor(0.75)
+        if base.startswith("_foreach_addc") and name.endswith(".Tensor"):
+            values[3] = torch.tensor([0.5, 1.5, 2.5, 3.5])  # stays in the CPU's memory
+            return [*_moved(values[:3], device), values[3]], {}
     outs = {
         a.name: torch.empty(0, dtype=_out_dtype(base, values)) for a in schema.arguments if a.is_out
     }
-    move = lambda v: v.to(device) if isinstance(v, torch.Tensor) else v  # noqa: E731
-    moved = [[move(u) for u in v] if isinstance(v, list) else move(v) for v in values]
-    return moved, {key: move(value) for key, value in outs.items()}
+    keywords = outs | KEYWORDS.get(base, {})
+    if name.endswith(".tensor_lr"):
+        keywords["lr"] = torch.tensor(0.1)
+    return _moved(values, device), dict(
+        zip(keywords, _moved(keywords.values(), device), strict=True)
+    )
 
 
 _PREDICATES = {"eq", "ge", "gt", "le", "lt", "ne", "isnan", "all", "any"}

@@ -32,6 +32,7 @@ def _packet(overload: str) -> Any:
     return getattr(getattr(torch.ops.aten, name), variant or "default")
 
 
+@tilewise.use(active=False)  # random numbers of stock PyTorch, whoever serves the call
 def _tensors(dtype: torch.dtype, seed: int) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     made = [torch.rand(shape, generator=generator, dtype=torch.float64) for shape in SHAPES]
@@ -47,6 +48,10 @@ def _arguments(overload: str, dtype: torch.dtype) -> tuple[list[Any], dict[str, 
         kind = str(argument.type)
         if kind == "List[Tensor]":
             value: Any = _tensors(dtype, i)
+            if overload == "_foreach_max":  # raises for a tensor without elements
+                del value[2]
+        elif argument.name == "scalars" and kind == "Tensor":
+            value = torch.tensor([0.5, 2.0, 0.25, 1.5, 3])
         elif kind == "Tensor":
             value = torch.tensor(0.75, dtype=dtype, device=DEVICE)
         elif kind.startswith("List["):
@@ -114,6 +119,47 @@ def test_special_values_match_aten(overload: str) -> None:
     with tilewise.use():
         actual = _run(overload, lists, keywords)
     torch.testing.assert_close(actual, expected, equal_nan=True)
+
+
+def test_mixed_lists_take_a_launch_for_each_dtype() -> None:
+    def run() -> list[torch.Tensor]:
+        lists = [[t.to(d) for t, d in zip(_tensors(torch.float32, i), dtypes, strict=True)]
+                 for i in range(2)]  # fmt: skip
+        first = torch._foreach_mul(lists[0], lists[1])
+        torch._foreach_add_(first, [1, 2, 3, 4, 5])
+        return list(first)
+
+    dtypes = (torch.float32, torch.bfloat16, torch.float32, torch.int64, torch.bfloat16)
+    expected = run()
+    tilewise.reset()
+    with tilewise.use(strict=True):
+        actual = run()
+    for a, e in zip(actual, expected, strict=True):
+        torch.testing.assert_close(a, e)
+
+
+@pytest.mark.parametrize("dtype", (torch.int64, torch.int8), ids=str)
+def test_integers(dtype: torch.dtype) -> None:
+    def run() -> list[torch.Tensor]:
+        x, y = ([(t * 100 - 60).to(dtype) for t in _tensors(torch.float32, i)] for i in range(2))
+        torch._foreach_mul_(x, 3)
+        torch._foreach_addcmul_(x, y, y, value=2)
+        result = torch._foreach_add(x, y, alpha=2)
+        torch._foreach_neg_(result)
+        return [*torch._foreach_abs(result), *torch._foreach_maximum(x, [1, 2, 3, 4, 5])]
+
+    expected = run()
+    with tilewise.use(strict=True):
+        assert all(torch.equal(a, e) for a, e in zip(run(), expected, strict=True))
+
+
+def test_copy_casts() -> None:
+    source = _tensors(torch.float32, 1)
+    for dtype in (torch.bfloat16, torch.int32, torch.bool):
+        target = [t.to(dtype) for t in _tensors(torch.float32, 0)]
+        with tilewise.use(strict=True):
+            torch._foreach_copy_(target, source)
+        assert all(torch.equal(t, s.to(dtype)) for t, s in zip(target, source, strict=True))
 
 
 def _entries() -> list[Any]:

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "ops/foreach/tensor_lists.h"
 #include "ops/foreach/tensor_table.h"
 #include "ops/framework/scalar_range.h"
 
@@ -13,10 +14,13 @@ namespace {
 constexpr int64_t kCpuBlock = 64;
 constexpr int64_t kGpuBlock = 1024;
 
-// ATen has errors of its own for bools and for numbers out of range.
+// ATen has errors of its own for bools and for numbers out of range; a fraction promotes integers.
 const char* refuse_number(const Scalar& number, at::ScalarType dtype) {
-  return number.isBoolean() || !is_representable(number, dtype) ? "number does not fit the dtype"
-                                                                : nullptr;
+  if (number.isBoolean() || !is_representable(number, dtype))
+    return "number does not fit the dtype";
+  if (!at::isFloatingType(dtype) && number.isFloatingPoint())
+    return "foreach of integers with a number that is none";
+  return nullptr;
 }
 
 }  // namespace
@@ -31,18 +35,23 @@ Kernel make_foreach_kernel(const char* function, const char* literals,
           codegen::foreach_source(scalar, arguments)};
 }
 
-const char* ForeachCall::refuse(bool in_place) const {
-  if (const char* reason = refuse_lists(lists_)) return reason;
+const char* ForeachCall::refuse(uint8_t dtypes, bool in_place) const {
+  if (const char* reason = refuse_lists(lists_, dtypes)) return reason;
   const TensorList& self = lists_.front();
-  const at::ScalarType dtype = self[0].scalar_type();
   if (has_numbers_ && numbers_.size() != self.size()) return "foreach lists of different lengths";
-  for (const Scalar& number : numbers_)
-    if (const char* reason = refuse_number(number, dtype)) return reason;
-  for (const Value& value : values_) {
-    if (value.number != nullptr) {
-      if (const char* reason = refuse_number(*value.number, dtype)) return reason;
-    } else if (value.tensor->dim() != 0 || value.tensor->scalar_type() != dtype) {
-      return "foreach operand is no number of the same dtype";
+  at::ScalarType checked = at::ScalarType::Undefined;
+  for (size_t i = 0; i < self.size(); ++i) {
+    const at::ScalarType dtype = self[i].scalar_type();
+    if (has_numbers_)
+      if (const char* reason = refuse_number(numbers_[i], dtype)) return reason;
+    if (dtype == checked) continue;
+    checked = dtype;
+    for (const Value& value : values_) {
+      if (value.number != nullptr) {
+        if (const char* reason = refuse_number(*value.number, dtype)) return reason;
+      } else if (value.tensor->dim() != 0 || value.tensor->scalar_type() != dtype) {
+        return "foreach operand is no number of the same dtype";
+      }
     }
   }
   // On a GPU ATen's own fast path runs in any order as well; on a CPU it goes tensor by tensor.
@@ -58,11 +67,21 @@ std::vector<Tensor> ForeachCall::allocate() const {
 }
 
 void ForeachCall::run(const Kernel& kernel, TensorList out) const {
-  c10::SmallVector<TensorList, 5> columns{out};
+  Columns columns{out};
   columns.append(lists_.begin(), lists_.end());
-  const TensorTable table(columns, numbers_);
+  if (is_of_one_dtype(out)) return launch(kernel, columns, numbers_);
+  for_each_dtype(columns, [&](at::ArrayRef<TensorList> group, at::ArrayRef<size_t> members) {
+    c10::SmallVector<Scalar, 16> numbers;
+    if (has_numbers_)
+      for (const size_t i : members) numbers.push_back(numbers_[i]);
+    launch(kernel, {group.begin(), group.end()}, numbers);
+  });
+}
+
+void ForeachCall::launch(const Kernel& kernel, const Columns& columns, ScalarList numbers) const {
+  const TensorTable table(columns, numbers);
   if (table.chunks() == 0) return;
-  const Tensor& first = out[0];
+  const Tensor& first = columns.front()[0];
   const DType dtype = element_type(first);
   runtime::ArgumentPack pack;
   table.add_to(pack);
@@ -71,8 +90,10 @@ void ForeachCall::run(const Kernel& kernel, TensorList out) const {
       detail::add(pack, *value.tensor);
     else if (dtype == DType::fp64)
       pack.floating64(value.number->toDouble());
-    else
+    else if (at::isFloatingType(first.scalar_type()))
       pack.floating(value.number->toDouble());
+    else
+      pack.typed_integer(value.number->to<int64_t>(), DType::i64);
   }
   pack.constant_dtype(dtype);
   pack.constant_dtype(accumulate_type(dtype));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pointwise operators on lists of tensors: one line each.
 //
-//   TILEWISE_FOREACH("_foreach_mul", ".List", "arithmetic:multiply", "", TensorList, TensorList);
+//   TILEWISE_FOREACH("_foreach_mul", ".List", "arithmetic:multiply", "", kNumeric, TensorList,
+//                    TensorList);
 //
 // takes over _foreach_mul.List and _foreach_mul_.List: `multiply` of
 // kernels/pointwise/arithmetic.py is called for each element with the overload's arguments in their
 // order (the element of a list's tensor, a number, the tensor's own entry of a list of numbers),
-// then with the literals (", 1").
+// then with the literals (", 1"). A list of several dtypes takes one launch for each.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
+#include "ops/framework/pointwise.h"
 
 namespace tilewise::ops {
 
@@ -32,8 +34,8 @@ class ForeachCall {
     (add(args), ...);
   }
 
-  // Why no launch can serve the call, or nullptr.
-  const char* refuse(bool in_place) const;
+  // Why no launch can serve the call, or nullptr; `dtypes`: what the function is written for.
+  const char* refuse(uint8_t dtypes, bool in_place) const;
   // Writes to `out` what `kernel` makes of the arguments; throws Refusal.
   void run(const Kernel& kernel, TensorList out) const;
   // New tensors like those of the first list.
@@ -51,6 +53,9 @@ class ForeachCall {
   }
   void add(const Scalar& number) { values_.push_back({&number, nullptr}); }
   void add(const Tensor& tensor) { values_.push_back({nullptr, &tensor}); }
+
+  using Columns = c10::SmallVector<TensorList, 5>;
+  void launch(const Kernel& kernel, const Columns& columns, ScalarList numbers) const;
 
   c10::SmallVector<TensorList, 4> lists_;
   c10::SmallVector<Value, 2> values_;
@@ -88,7 +93,9 @@ struct Foreach : PlainOp {
 
 template <class Row, class... Args>
 struct ForeachFunctional : Foreach<Row, Args...> {
-  static const char* refuse(Args... args) { return ForeachCall(args...).refuse(false); }
+  static const char* refuse(Args... args) {
+    return ForeachCall(args...).refuse(Row::kDtypes, false);
+  }
   static std::vector<Tensor> call(Args... args) {
     const ForeachCall call(args...);
     std::vector<Tensor> out = call.allocate();
@@ -100,7 +107,7 @@ struct ForeachFunctional : Foreach<Row, Args...> {
 template <class Row, class Self, class... Args>
 struct ForeachInPlace : Foreach<Row, Self, Args...> {
   static const char* refuse(Self self, Args... args) {
-    return ForeachCall(self, args...).refuse(true);
+    return ForeachCall(self, args...).refuse(Row::kDtypes, true);
   }
   static void call(Self self, Args... args) {
     ForeachCall(self, args...).run(ForeachInPlace::kernel(), self);
@@ -110,10 +117,11 @@ struct ForeachInPlace : Foreach<Row, Self, Args...> {
 }  // namespace detail
 }  // namespace tilewise::ops
 
-#define TILEWISE_FOREACH_ROW_(id, function, literals)  \
-  struct ForeachRow##id {                              \
-    static constexpr const char* kFunction = function; \
-    static constexpr const char* kLiterals = literals; \
+#define TILEWISE_FOREACH_ROW_(id, function, literals, dtypes) \
+  struct ForeachRow##id {                                     \
+    static constexpr const char* kFunction = function;        \
+    static constexpr const char* kLiterals = literals;        \
+    static constexpr uint8_t kDtypes = dtypes;                \
   }
 #define TILEWISE_FOREACH_FUNCTIONAL_(id, name, ...)                                               \
   using ForeachNew##id = ::tilewise::ops::detail::ForeachFunctional<ForeachRow##id, __VA_ARGS__>; \
@@ -122,15 +130,15 @@ struct ForeachInPlace : Foreach<Row, Self, Args...> {
   using ForeachInPlace##id = ::tilewise::ops::detail::ForeachInPlace<ForeachRow##id, __VA_ARGS__>; \
   TILEWISE_OPERATOR(ForeachInPlace##id, name)
 
-#define TILEWISE_FOREACH_BOTH_(id, name, overload, function, literals, ...) \
-  TILEWISE_FOREACH_ROW_(id, function, literals);                            \
-  TILEWISE_FOREACH_FUNCTIONAL_(id, name overload, __VA_ARGS__);             \
+#define TILEWISE_FOREACH_BOTH_(id, name, overload, function, literals, dtypes, ...) \
+  TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                            \
+  TILEWISE_FOREACH_FUNCTIONAL_(id, name overload, __VA_ARGS__);                     \
   TILEWISE_FOREACH_IN_PLACE_(id, name "_" overload, __VA_ARGS__)
-#define TILEWISE_FOREACH_NEW_(id, name, function, literals, ...) \
-  TILEWISE_FOREACH_ROW_(id, function, literals);                 \
+#define TILEWISE_FOREACH_NEW_(id, name, function, literals, dtypes, ...) \
+  TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                 \
   TILEWISE_FOREACH_FUNCTIONAL_(id, name, __VA_ARGS__)
-#define TILEWISE_FOREACH_SELF_(id, name, function, literals, ...) \
-  TILEWISE_FOREACH_ROW_(id, function, literals);                  \
+#define TILEWISE_FOREACH_SELF_(id, name, function, literals, dtypes, ...) \
+  TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                  \
   TILEWISE_FOREACH_IN_PLACE_(id, name, __VA_ARGS__)
 #define TILEWISE_FOREACH_WITH_ID_(macro, id, ...) macro(id, __VA_ARGS__)
 #define TILEWISE_FOREACH_NUMBERED_(macro, id, ...) TILEWISE_FOREACH_WITH_ID_(macro, id, __VA_ARGS__)

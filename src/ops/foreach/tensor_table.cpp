@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "dispatch/refusal.h"
@@ -25,47 +26,57 @@ constexpr int64_t kGpuChunks = 16384;  // larger chunks beyond these, so that th
 constexpr int64_t kCpuGrain = 32768;   // elements
 constexpr size_t kCachedTables = 64;   // per thread; an AdamW step of one parameter group uses 12
 
-// Table and chunk map behind each other, as they go to the device.
-struct Content {
+// The table's rows; the chunk map follows from them.
+struct Rows {
   std::vector<int64_t> words;
-  int64_t table_words = 0;
   int64_t chunks = 0;
   bool is_aligned = true;
 };
 
-void fill(Content& content, at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers,
-          int64_t chunk_size) {
+int64_t number_bits(const at::Scalar& number, at::ScalarType dtype) {
+  return at::isIntegralType(dtype, /*includeBool=*/true)
+             ? number.to<int64_t>()
+             : std::bit_cast<int64_t>(number.toDouble());
+}
+
+void fill(Rows& rows, at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers,
+          at::TensorList cells, int64_t chunk_size) {
   const at::TensorList& first = lists.front();
-  content.words.clear();
-  content.chunks = 0;
-  content.is_aligned = true;
+  rows.words.clear();
+  rows.chunks = 0;
+  rows.is_aligned = true;
   for (size_t i = 0; i < first.size(); ++i) {
     const int64_t count = first[i].numel();
-    content.words.push_back(count);
-    content.words.push_back(content.chunks);
-    content.words.push_back(numbers.empty() ? 0 : std::bit_cast<int64_t>(numbers[i].toDouble()));
+    rows.words.push_back(count);
+    rows.words.push_back(rows.chunks);
+    rows.words.push_back(numbers.empty() ? 0 : number_bits(numbers[i], first[i].scalar_type()));
     for (const at::TensorList& list : lists) {
       const auto address = reinterpret_cast<int64_t>(list[i].const_data_ptr());
-      content.words.push_back(address);
-      content.is_aligned &= address % 16 == 0;
+      rows.words.push_back(address);
+      rows.is_aligned &= address % 16 == 0;
     }
-    content.chunks += ceil_div(count, chunk_size);
+    if (!cells.empty()) rows.words.push_back(reinterpret_cast<int64_t>(cells[i].const_data_ptr()));
+    rows.chunks += ceil_div(count, chunk_size);
   }
   // The map begins at a multiple of 16 bytes, so that its alignment is no trait of the call.
-  if (content.words.size() % 2 != 0) content.words.push_back(0);
-  content.table_words = static_cast<int64_t>(content.words.size());
-  // Two int32 to a word; little endian on every target.
+  if (rows.words.size() % 2 != 0) rows.words.push_back(0);
+}
+
+size_t map_words(int64_t chunks) { return static_cast<size_t>(chunks / 2 + 1); }
+
+// The chunk map, two int32 to a word; little endian on every target.
+void write_map(int64_t* out, at::TensorList tensors, int64_t chunk_size) {
   uint64_t pair = 0;
   int64_t chunk = 0;
-  for (size_t i = 0; i < first.size(); ++i)
-    for (int64_t n = ceil_div(first[i].numel(), chunk_size); n > 0; --n, ++chunk) {
+  for (size_t i = 0; i < tensors.size(); ++i)
+    for (int64_t n = ceil_div(tensors[i].numel(), chunk_size); n > 0; --n, ++chunk) {
       pair |= static_cast<uint64_t>(i) << (chunk % 2 * 32);
       if (chunk % 2 == 1) {
-        content.words.push_back(static_cast<int64_t>(pair));
+        *out++ = static_cast<int64_t>(pair);
         pair = 0;
       }
     }
-  content.words.push_back(static_cast<int64_t>(pair));
+  *out = static_cast<int64_t>(pair);
 }
 
 // Our operators are not meant for the copy to the device, and its fallback would be counted.
@@ -84,70 +95,140 @@ class StockOperators {
   StockOperators& operator=(const StockOperators&) = delete;
 };
 
-// A graph would record the copy from host memory that is reused afterwards.
-void refuse_while_capturing(void* stream) {
+bool is_capturing(void* stream) {
   using IsCapturing = int (*)(void*, int*);
-  static const auto is_capturing =
-      reinterpret_cast<IsCapturing>(find_gpu_symbol("cudaStreamIsCapturing"));
+  static const auto ask = reinterpret_cast<IsCapturing>(find_gpu_symbol("cudaStreamIsCapturing"));
   int status = 0;
-  if (is_capturing == nullptr || is_capturing(stream, &status) != 0 || status != 0)
-    throw dispatch::Refusal{"foreach operator in a captured graph"};
+  if (ask == nullptr || ask(stream, &status) != 0)
+    throw dispatch::Refusal{"foreach: PyTorch's CUDA runtime is not accessible"};
+  return status != 0;
 }
 
-at::Tensor copy_to_device(const std::vector<int64_t>& words, c10::Device device) {
+at::Tensor pinned_words(size_t count) {
   const StockOperators stock;
-  const auto count = static_cast<int64_t>(words.size());
-  // Pinned memory is given back to PyTorch's allocator, which waits for the copy to end.
-  const at::Tensor host =
-      at::empty({count}, at::TensorOptions().dtype(at::kLong).pinned_memory(true));
-  std::copy(words.begin(), words.end(), host.mutable_data_ptr<int64_t>());
-  return host.to(device, /*non_blocking=*/true);
+  return at::empty({static_cast<int64_t>(count)},
+                   at::TensorOptions().dtype(at::kLong).pinned_memory(true));
+}
+
+// Note [Tables of captured graphs]
+// A graph that is replayed repeats the copy of the table to the device, so the copy's source must
+// live and stay unchanged as long as the graph does, which nobody tells us. Such sources are cut
+// off a block of pinned memory and never given back. The block is allocated by the first call
+// outside of a capture (a warm-up run precedes every capture), because pinning memory is not
+// allowed inside of one.
+class GraphSources {
+ public:
+  static GraphSources& instance() {
+    static auto* const sources = new GraphSources;
+    return *sources;
+  }
+
+  // Outside of a capture: makes sure that there is room for later ones.
+  void reserve() {
+    const std::lock_guard lock(mutex_);
+    if (block_.defined() && block_words() - used_ >= kBlockWords / 2) return;
+    block_ = pinned_words(kBlockWords);
+    kept_.push_back(block_);
+    used_ = 0;
+  }
+
+  int64_t* take(size_t count) {
+    const std::lock_guard lock(mutex_);
+    if (!block_.defined() || block_words() - used_ < count)
+      throw dispatch::Refusal{"foreach: no pinned memory left for tables of captured graphs"};
+    int64_t* const begin = block_.mutable_data_ptr<int64_t>() + used_;
+    used_ += count;
+    return begin;
+  }
+
+ private:
+  static constexpr size_t kBlockWords = size_t{1} << 19;  // 4 MiB: some 50 optimizer steps
+  size_t block_words() const { return static_cast<size_t>(block_.numel()); }
+
+  std::mutex mutex_;
+  at::Tensor block_;
+  std::vector<at::Tensor> kept_;  // older blocks, which graphs may read
+  size_t used_ = 0;
+};
+
+void copy_async(void* target, const void* source, size_t bytes, void* stream) {
+  using Copy = int (*)(void*, const void*, size_t, int, void*);
+  static const auto copy = reinterpret_cast<Copy>(find_gpu_symbol("cudaMemcpyAsync"));
+  constexpr int kHostToDevice = 1;
+  if (copy == nullptr || copy(target, source, bytes, kHostToDevice, stream) != 0)
+    throw dispatch::Refusal{"foreach: the table could not be copied to the device"};
 }
 
 struct CachedTable {
-  std::vector<int64_t> words;
+  std::vector<int64_t> rows;
   c10::Device device{c10::kCPU};
   c10::StreamId stream = 0;
   at::Tensor tensor;
 };
 
-// The device's copy. Never freed at exit, when CUDA may be gone.
-at::Tensor find_on_device(const Content& content, c10::Device device) {
+// The device's copy of rows and map. The cache is never freed at exit, when CUDA may be gone.
+at::Tensor find_on_device(const Rows& rows, at::TensorList tensors, int64_t chunk_size,
+                          c10::Device device) {
   thread_local auto* cache = new std::array<CachedTable, kCachedTables>;
   thread_local size_t next = 0;
+  void* const stream = current_gpu_stream(device.index());
+  const size_t count = rows.words.size() + map_words(rows.chunks);
+  const auto write = [&](int64_t* out) {
+    std::copy(rows.words.begin(), rows.words.end(), out);
+    write_map(out + rows.words.size(), tensors, chunk_size);
+  };
+  const auto allocate = [&] {
+    return allocate_output({static_cast<int64_t>(count)}, {},
+                           at::TensorOptions().dtype(at::kLong).device(device));
+  };
+  if (is_capturing(stream)) {
+    int64_t* const source = GraphSources::instance().take(count);
+    write(source);
+    at::Tensor tensor = allocate();
+    copy_async(tensor.mutable_data_ptr(), source, count * sizeof(int64_t), stream);
+    return tensor;
+  }
   const c10::impl::VirtualGuardImpl guard(device.type());
-  const c10::Stream stream = guard.getStream(device);
+  const c10::StreamId stream_id = guard.getStream(device).id();
   for (const CachedTable& entry : *cache)
-    if (entry.device == device && entry.stream == stream.id() && entry.words == content.words)
+    if (entry.device == device && entry.stream == stream_id && entry.rows == rows.words)
       return entry.tensor;
+  GraphSources::instance().reserve();
+  // Pinned memory is given back to PyTorch's allocator, which waits for the copy to end.
+  const at::Tensor host = pinned_words(count);
+  write(host.mutable_data_ptr<int64_t>());
   CachedTable& entry = (*cache)[next++ % kCachedTables];
-  entry = {content.words, device, stream.id(), copy_to_device(content.words, device)};
+  const StockOperators stock;
+  entry = {rows.words, device, stream_id, host.to(device, /*non_blocking=*/true)};
   return entry.tensor;
 }
 
 }  // namespace
 
-TensorTable::TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers) {
-  const c10::Device device = lists.front()[0].device();
+TensorTable::TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers,
+                         at::TensorList cells) {
+  const at::TensorList& first = lists.front();
+  const c10::Device device = first[0].device();
   int64_t elements = 0;
-  for (const at::Tensor& tensor : lists.front()) elements += tensor.numel();
+  for (const at::Tensor& tensor : first) elements += tensor.numel();
   chunk_size_ = device.is_cpu()
                     ? kCpuChunk
                     : ceil_div(std::max(elements / kGpuChunks, kGpuChunk), kGpuChunk) * kGpuChunk;
-  thread_local Content content;
-  fill(content, lists, numbers, chunk_size_);
-  chunks_ = content.chunks;
-  table_words_ = content.table_words;
-  is_aligned_ = content.is_aligned;
+  thread_local Rows rows;
+  fill(rows, lists, numbers, cells, chunk_size_);
+  chunks_ = rows.chunks;
+  table_words_ = static_cast<int64_t>(rows.words.size());
   grain_ = std::max<int64_t>(1, chunks_ * kCpuGrain / std::max<int64_t>(elements, 1));
   if (device.is_cpu()) {
-    table_ = allocate_output({static_cast<int64_t>(content.words.size())}, {},
+    table_ = allocate_output({static_cast<int64_t>(rows.words.size() + map_words(chunks_))}, {},
                              at::TensorOptions().dtype(at::kLong));
-    std::copy(content.words.begin(), content.words.end(), table_.mutable_data_ptr<int64_t>());
+    auto* const words = table_.mutable_data_ptr<int64_t>();
+    std::copy(rows.words.begin(), rows.words.end(), words);
+    write_map(words + rows.words.size(), first, chunk_size_);
     is_aligned_ = false;  // of no use to the CPU, and it would compile twice
   } else {
-    refuse_while_capturing(current_gpu_stream(device.index()));
-    table_ = find_on_device(content, device);
+    is_aligned_ = rows.is_aligned;
+    table_ = find_on_device(rows, first, chunk_size_, device);
   }
 }
 
@@ -156,69 +237,6 @@ void TensorTable::add_to(runtime::ArgumentPack& pack) const {
   pack.pointer(words, DType::i64);
   pack.pointer(words + table_words_, DType::i32);
   pack.integer(chunk_size_);
-}
-
-namespace {
-
-// Dimensions of size 1 may have any stride.
-bool have_same_layout(const at::Tensor& a, const at::Tensor& b) {
-  if (a.sizes() != b.sizes()) return false;
-  if (a.strides() == b.strides()) return true;
-  for (int64_t d = 0; d < a.dim(); ++d)
-    if (a.size(d) != 1 && a.stride(d) != b.stride(d)) return false;
-  return true;
-}
-
-struct Extent {
-  uintptr_t begin;
-  uintptr_t end;
-  size_t index;
-  bool is_written;
-  bool operator<(const Extent& other) const { return begin < other.begin; }
-};
-
-}  // namespace
-
-const char* refuse_lists(at::ArrayRef<at::TensorList> lists) {
-  const at::TensorList& first = lists.front();
-  if (first.empty()) return "foreach of no tensors";
-  const at::ScalarType dtype = first[0].scalar_type();
-  if (!at::isFloatingType(dtype)) return "foreach of a dtype that is not floating";
-  for (const at::TensorList& list : lists) {
-    if (list.size() != first.size()) return "foreach lists of different lengths";
-    for (size_t i = 0; i < list.size(); ++i) {
-      if (list[i].scalar_type() != dtype) return "foreach of several dtypes";
-      if (!have_same_layout(list[i], first[i])) return "foreach tensors of different layouts";
-      if (!list[i].is_non_overlapping_and_dense()) return "foreach of a tensor with gaps";
-    }
-  }
-  return nullptr;
-}
-
-const char* refuse_overlap(at::TensorList out, at::ArrayRef<at::TensorList> lists) {
-  thread_local std::vector<Extent> extents;
-  extents.clear();
-  const auto add = [&](const at::Tensor& tensor, size_t index, bool is_written) {
-    const auto begin = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
-    if (tensor.nbytes() != 0)
-      extents.push_back({begin, begin + tensor.nbytes(), index, is_written});
-  };
-  for (size_t i = 0; i < out.size(); ++i) {
-    add(out[i], i, true);
-    for (const at::TensorList& list : lists)
-      if (list[i].const_data_ptr() != out[i].const_data_ptr()) add(list[i], i, false);
-  }
-  std::sort(extents.begin(), extents.end());
-  // Read extents may overlap each other; only what is written must be alone.
-  uintptr_t read_end = 0;
-  uintptr_t written_end = 0;
-  for (const Extent& extent : extents) {
-    if (extent.begin < written_end || (extent.is_written && extent.begin < read_end))
-      return "foreach tensors share memory";
-    uintptr_t& end = extent.is_written ? written_end : read_end;
-    end = std::max(end, extent.end);
-  }
-  return nullptr;
 }
 
 }  // namespace tilewise::ops

@@ -17,9 +17,11 @@ namespace tilewise::ops {
 class TensorTable {
  public:
   // `lists`: the columns of addresses, all of the same length. `numbers`: one per tensor, or none.
-  // On a GPU the table is copied there once and found again when the same lists come back, as
-  // they do in an optimizer. Throws a Refusal while a graph is captured.
-  TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers);
+  // `cells`: a last column of addresses, of single elements (step counts), or none. On a GPU the
+  // table is copied there once and found again when the same lists come back, as they do in an
+  // optimizer; a captured graph repeats the copy. Throws a Refusal where that cannot be done.
+  TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Scalar> numbers,
+              at::TensorList cells = {});
 
   // Adds table, chunk map and chunk size.
   void add_to(runtime::ArgumentPack& pack) const;
@@ -39,13 +41,5 @@ class TensorTable {
   int64_t grain_ = 1;
   bool is_aligned_ = true;
 };
-
-// Why these lists cannot be served by one launch, or nullptr: they must be floating, of one dtype,
-// and agree tensor by tensor in size and layout, without gaps. ATen's own rule for its fast path.
-const char* refuse_lists(at::ArrayRef<at::TensorList> lists);
-
-// Why `lists` cannot be written to in place at `out` in any order: a tensor of `out` shares memory
-// with another one of `out`, or with an operand of another index.
-const char* refuse_overlap(at::TensorList out, at::ArrayRef<at::TensorList> lists);
 
 }  // namespace tilewise::ops

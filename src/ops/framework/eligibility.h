@@ -15,9 +15,9 @@ bool has_kernel_dtype(at::ScalarType dtype);
 
 // Looks at the tensors of one call. `reason` is nullptr while nothing speaks against serving it.
 struct TensorInspector {
-  explicit TensorInspector(dispatch::Backend backend, bool cpu_scalars_allowed)
+  TensorInspector(dispatch::Backend backend, int cpu_dims_allowed)
       : device_type(backend == dispatch::Backend::cpu ? at::kCPU : at::kCUDA),
-        cpu_scalars(cpu_scalars_allowed) {}
+        cpu_dims(cpu_dims_allowed) {}
 
   void operator()(const at::Tensor& tensor) {
     if (!has_kernel_dtype(tensor.scalar_type())) reason = "dtype without a Triton type";
@@ -27,21 +27,28 @@ struct TensorInspector {
       if (device_index < 0) device_index = device.index();
       // PyTorch raises its own error for tensors on several GPUs.
       if (device.index() != device_index) reason = "tensors on several devices";
-    } else if (!(cpu_scalars && device.is_cpu() && tensor.dim() == 0)) {
+    } else if (!(device.is_cpu() && tensor.dim() <= cpu_dims)) {
       reason = "tensors on several devices";
     }
   }
 
   at::DeviceType device_type;
-  bool cpu_scalars;
+  int cpu_dims;  // of tensors that may be in the CPU's memory: 0 for numbers, -1 for none
   at::DeviceIndex device_index = -1;
   const char* reason = nullptr;
 };
 
+// Dimensions of tensors that may stay in the CPU's memory beside tensors on a GPU.
+template <class Op>
+constexpr int cpu_dims_allowed() {
+  if constexpr (requires { Op::kCpuVectorsAllowed; }) return 1;
+  return Op::kCpuScalarsAllowed ? 0 : -1;
+}
+
 // The reason why a call is not served, or nullptr.
 template <class Op, class... Args>
 const char* find_refusal(const dispatch::OverloadEntry& entry, const Args&... args) {
-  TensorInspector inspect(entry.backend, Op::kCpuScalarsAllowed);
+  TensorInspector inspect(entry.backend, cpu_dims_allowed<Op>());
   (visit_tensors(inspect, args), ...);
   if (inspect.reason != nullptr) return inspect.reason;
   if constexpr (requires { Op::refuse(args...); }) return Op::refuse(args...);

@@ -12,11 +12,6 @@ namespace {
 using codegen::InnerStride;
 using codegen::PointwiseVariant;
 
-DtypeClass class_of(at::ScalarType dtype) {
-  if (dtype == at::kBool) return kBool;
-  return at::isFloatingType(dtype) ? kFloating : kInteger;
-}
-
 DType checked_element_type(at::ScalarType dtype) {
   const auto type = element_type(dtype);
   if (!type.has_value()) throw dispatch::Refusal{"dtype without a Triton type"};

@@ -35,6 +35,11 @@ enum DtypeClass : uint8_t {
   kAll = kBool | kInteger | kFloating,
 };
 
+inline DtypeClass class_of(at::ScalarType dtype) {
+  if (dtype == at::kBool) return kBool;
+  return at::isFloatingType(dtype) ? kFloating : kInteger;
+}
+
 // How a bool computation runs: as the integers 0 and 1, with "not zero" as the result (add is `or`,
 // mul is `and`), or on Triton's one-bit integers, for functions that negate bits.
 enum class BoolCompute : uint8_t { integer, bit };
