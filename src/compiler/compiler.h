@@ -27,7 +27,8 @@ struct CompiledKernel {
 // Throws CompileError for what is malformed or not supported.
 CompiledKernel compile(std::string_view ttir, const Target& target, std::string_view kernel_name);
 
-// The text after a stage: "ttir" (parsed and verified), "tile", "llvm".
+// The text after a stage: "ttir" (parsed and verified), "prepared" (after the passes on
+// Triton IR), "tile", "llvm".
 std::string dump_stage(std::string_view ttir, const Target& target, std::string_view stage);
 
 }  // namespace tilewise::compiler

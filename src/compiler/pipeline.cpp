@@ -4,8 +4,11 @@
 #include "compiler/llvm/kernel_emitter.h"
 #include "compiler/llvm/register_buffers.h"
 #include "compiler/passes/build_schedule.h"
+#include "compiler/passes/inline_calls.h"
 #include "compiler/passes/materialize_shared.h"
+#include "compiler/passes/outline_regions.h"
 #include "compiler/passes/scalarize_loop_offsets.h"
+#include "compiler/passes/split_edges.h"
 #include "compiler/tile_ir/nodes.h"
 #include "compiler/ttir/parser.h"
 #include "compiler/ttir/printer.h"
@@ -16,8 +19,8 @@ namespace {
 
 struct Lowered {
   std::unique_ptr<Module> module;
-  UseMap uses;
-  TileProgram program;
+  std::vector<UseMap> uses;           // One per function.
+  std::vector<TileProgram> programs;  // The kernel's is the first.
 };
 
 std::unique_ptr<Module> read(std::string_view ttir) {
@@ -26,15 +29,37 @@ std::unique_ptr<Module> read(std::string_view ttir) {
   return module;
 }
 
+// Triton IR in the form that scheduling takes: one function, and those of outlined regions.
+std::unique_ptr<Module> prepare(std::string_view ttir) {
+  std::unique_ptr<Module> module = read(ttir);
+  inline_calls(*module);
+  outline_regions(*module);
+  for (auto& function : module->functions) split_edges(*function);
+  scalarize_loop_offsets(module->kernel());
+  return module;
+}
+
 Lowered lower_to_tile(std::string_view ttir) {
   Lowered lowered;
-  lowered.module = read(ttir);
-  Function& function = lowered.module->kernel();
-  scalarize_loop_offsets(function);
-  lowered.uses = find_uses(function);
-  lowered.program = build_schedule(function, lowered.uses);
-  materialize_shared(lowered.program, lowered.uses);
+  lowered.module = prepare(ttir);
+  for (auto& function : lowered.module->functions) {
+    lowered.uses.push_back(find_uses(*function));
+    lowered.programs.push_back(build_schedule(*function, lowered.uses.back()));
+    materialize_shared(lowered.programs.back(), lowered.uses.back());
+  }
   return lowered;
+}
+
+std::string emit_module(const Lowered& lowered, const Target& target) {
+  ModuleText module(target);
+  for (size_t i = 1; i < lowered.programs.size(); ++i) {
+    const std::string text =
+        KernelEmitter(lowered.programs[i], lowered.uses[i], module).emit_scalar_function();
+    module.define(lowered.programs[i].function->name, text);
+  }
+  const std::string kernel = KernelEmitter(lowered.programs[0], lowered.uses[0], module)
+                                 .emit_kernel(lowered.module->kernel().name);
+  return module.whole_text(kernel);
 }
 
 }  // namespace
@@ -42,11 +67,11 @@ Lowered lower_to_tile(std::string_view ttir) {
 CompiledKernel compile(std::string_view ttir, const Target& target, std::string_view kernel_name) {
   try {
     Lowered lowered = lower_to_tile(ttir);
-    choose_register_buffers(lowered.program, target);
+    choose_register_buffers(lowered.programs[0], target);
     CompiledKernel kernel;
     kernel.entry = lowered.module->kernel().name;
-    kernel.llvm_ir = KernelEmitter(lowered.program, lowered.uses, target).emit(kernel.entry);
-    kernel.scratch_bytes = lowered.program.scratch_bytes;
+    kernel.llvm_ir = emit_module(lowered, target);
+    kernel.scratch_bytes = lowered.programs[0].scratch_bytes;
     return kernel;
   } catch (const CompileError& error) {
     throw CompileError(error.location, error.reason, std::string(kernel_name));
@@ -55,9 +80,17 @@ CompiledKernel compile(std::string_view ttir, const Target& target, std::string_
 
 std::string dump_stage(std::string_view ttir, const Target& target, std::string_view stage) {
   if (stage == "ttir") return print_module(*read(ttir));
-  if (stage == "tile") return print_tile_program(lower_to_tile(ttir).program);
+  if (stage == "prepared") return print_module(*prepare(ttir));
+  if (stage == "tile") {
+    std::string text;
+    for (const TileProgram& program : lower_to_tile(ttir).programs) {
+      text += print_tile_program(program);
+    }
+    return text;
+  }
   if (stage == "llvm") return compile(ttir, target, "").llvm_ir;
-  throw CompileError({}, "no stage \"" + std::string(stage) + "\"; there are ttir, tile and llvm");
+  throw CompileError(
+      {}, "no stage \"" + std::string(stage) + "\"; there are ttir, prepared, tile and llvm");
 }
 
 }  // namespace tilewise::compiler

@@ -30,7 +30,7 @@ class CPUOptions:
     max_num_imprecise_acc_default: int = 0
     extern_libs: tuple[tuple[str, str], ...] = ()
     debug: bool = False
-    sanitize_overflow: bool = False
+    sanitize_overflow: bool = True  # Of use only with debug.
     backend_name: str = "cpu"
     arch: str = ""
     instrumentation_mode: str = ""

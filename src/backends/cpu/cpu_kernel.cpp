@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/cpu_kernel.h"
 
+#include "backends/cpu/kernel_messages.h"
 #include "backends/cpu/parallel_for.h"
 #include "backends/cpu/scratch_arena.h"
 
@@ -28,12 +29,14 @@ struct Programs {
   const uint64_t* slots;
   int32_t grid[3];
   size_t scratch_bytes;
+  std::atomic<const char*>* failure;
 };
 
 void run_programs(void* context, int64_t begin, int64_t end) {
   const auto& work = *static_cast<const Programs*>(context);
   char* const scratch =
       work.scratch_bytes > 0 ? ScratchArena::of_this_thread().reserve(work.scratch_bytes) : nullptr;
+  const AssertionScope scope(*work.failure);
   work.entry(work.slots, work.grid, begin, end, scratch);
 }
 
@@ -46,7 +49,8 @@ CpuKernel::CpuKernel(std::string_view object, const std::string& entry, int64_t 
 
 void CpuKernel::launch(const uint64_t* slots, int, const runtime::Grid& grid,
                        const runtime::LaunchOptions& options, void*) const {
-  Programs work = {entry_, slots, {grid.x, grid.y, grid.z}, scratch_bytes_};
+  std::atomic<const char*> failure{nullptr};
+  Programs work = {entry_, slots, {grid.x, grid.y, grid.z}, scratch_bytes_, &failure};
   const int64_t programs = grid.programs();
   const int64_t grain = options.grain > 0 ? options.grain : 1;
   if (programs <= grain) {
@@ -54,6 +58,9 @@ void CpuKernel::launch(const uint64_t* slots, int, const runtime::Grid& grid,
     run_programs(&work, 0, programs);
   } else {
     parallel_for()(0, programs, grain, run_programs, &work);
+  }
+  if (const char* message = failure.load()) {
+    throw runtime::DeviceError(std::string("device assertion failed: ") + message);
   }
 }
 

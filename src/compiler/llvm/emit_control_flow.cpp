@@ -25,25 +25,46 @@ void KernelEmitter::pass_block_arguments(const Block& target, const Operation& o
                                          int count) {
   for (int i = 0; i < count; ++i) {
     const Value* argument = target.arguments.at(static_cast<size_t>(i)).get();
-    if (argument->type.is_tensor) {
-      throw CompileError(op.location, "a tensor passed between blocks");
-    }
     store_slot(argument, slot_for(argument), op.operand(first + i));
   }
 }
 
+// Of the kernel's program, of a call, or of a function of scalars.
+void KernelEmitter::emit_return(const Operation& op) {
+  if (const Operation* call = op.parent->parent) {
+    for (int i = 0; i < op.operand_count(); ++i) {
+      store_slot(call->result(i), slot_for(call->result(i)), op.operand(i));
+    }
+    return builder_.line("br label %" + call_ends_.at(call));
+  }
+  if (program_.function->is_public) return builder_.line("br label %program.next");
+  const std::string type = scalar_result_type(program_.function->results);
+  if (op.operand_count() == 1) return builder_.line("ret " + type + " " + scalar(op.operand(0)));
+  std::string value = "poison";
+  for (int i = 0; i < op.operand_count(); ++i) {
+    value = builder_.assign("insertvalue " + type + " " + value + ", " +
+                            llvm_type(op.operand(i)->type.kind, 1) + " " + scalar(op.operand(i)) +
+                            ", " + std::to_string(i));
+  }
+  builder_.line(op.operand_count() == 0 ? "ret void" : "ret " + type + " " + value);
+}
+
+// The blocks of a function with several of them, in place of its call.
+void KernelEmitter::emit_call(const Item& item) {
+  const std::string end = call_ends_[item.op] = builder_.fresh_label("call.end");
+  emit_blocks(item.regions);
+  builder_.label(end);
+  for (const auto& result : item.op->results) load_slot(result.get(), slot_for(result.get()));
+}
+
 // Terminators. Those of regions store what they yield; the region's owner emits the jump.
 void KernelEmitter::emit_branch(const Operation& op) {
-  if (op.is("tt.return")) return builder_.line("br label %program.next");
+  if (op.is("tt.return")) return emit_return(op);
   if (op.is("cf.br")) {
     pass_block_arguments(*op.successors[0], op, 0, op.successor_operands[0]);
     return builder_.line("br label %" + labels_.at(op.successors[0]));
   }
-  if (op.is("cf.cond_br")) {
-    // The slots of the block that is not taken may hold anything.
-    const int first = op.successor_operands[0];
-    pass_block_arguments(*op.successors[0], op, 1, first);
-    pass_block_arguments(*op.successors[1], op, 1 + first, op.successor_operands[1]);
+  if (op.is("cf.cond_br")) {  // It passes no values (passes/split_edges.h).
     return builder_.line("br i1 " + scalar(op.operand(0)) + ", label %" +
                          labels_.at(op.successors[0]) + ", label %" + labels_.at(op.successors[1]));
   }

@@ -151,6 +151,11 @@ std::string LaneOps::floor_divide(bool up, const std::string& a, const std::stri
   return b_.assign(std::string(up ? "add " : "sub ") + type + " " + quotient + ", " + step);
 }
 
+std::string LaneOps::unsigned_minimum(const std::string& value, int64_t bound, ScalarKind kind,
+                                      int lanes) {
+  return intrinsic("umin", kind, lanes, {value, integer_constant(bound, kind, lanes)});
+}
+
 std::string LaneOps::shift(const char* instruction, const std::string& a, const std::string& amount,
                            ScalarKind kind, int lanes) {
   const std::string type = llvm_type(kind, lanes);

@@ -26,6 +26,15 @@ void NestEmitter::emit_roots() {
       case Root::Kind::assertion:
         emit_assertion(root);
         break;
+      case Root::Kind::gather:
+        emit_gather(root);
+        break;
+      case Root::Kind::histogram:
+        emit_histogram(root);
+        break;
+      case Root::Kind::print:
+        emit_print(root);
+        break;
       case Root::Kind::reduce:
       case Root::Kind::scan:
         for (Accumulator& accumulator : accumulators_) {
@@ -120,6 +129,15 @@ void NestEmitter::emit_atomic(const Root& root) {
   if (!mask.empty()) {
     b_.line("br label %" + skip);
     b_.label(skip);
+  }
+}
+
+void NestEmitter::emit_print(const Root& root) {
+  std::vector<std::string> index;
+  for (int d = 0; d < root.value->type.rank(); ++d) index.push_back(dim_index(identity_[d]));
+  for (int i = 0; i < root.op->operand_count(); ++i) {
+    if (root.op->operand(i) != root.value) continue;
+    return kernel_.emit_print(*root.op, i, evaluate(root.value, identity_).text, index);
   }
 }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scalar operations of a kernel, and what tiles share with them: atomics and assertions.
-#include <cstdio>
-
+// Scalar operations of a kernel, and what tiles share with them: atomics.
 #include "compiler/llvm/kernel_emitter.h"
 #include "compiler/llvm/nest_emitter.h"
 #include "compiler/ttir/op_table.h"
@@ -35,6 +33,7 @@ void KernelEmitter::emit_operation(const Operation& op) {
     }
     case OpClass::effect:
       if (op.is("tt.assert")) emit_assertion(op, scalar(op.operand(0)));
+      if (op.is("tt.print")) emit_scalar_print(op);
       return;  // Barriers order the threads of a GPU; a program runs on one here.
     default:
       break;
@@ -148,26 +147,6 @@ std::string KernelEmitter::emit_atomic_bfloat(const std::string& pointer,
   builder_.line("br i1 " + success + ", label %" + done + ", label %" + again);
   builder_.label(done);
   return old;
-}
-
-void KernelEmitter::emit_assertion(const Operation& op, const std::string& condition) {
-  const std::string message = op.word("message") + " (" + op.location.text() + ")";
-  std::string bytes;
-  for (unsigned char c : message) {
-    char hex[4];
-    std::snprintf(hex, sizeof hex, "\\%02X", c);
-    bytes += hex;
-  }
-  const std::string name =
-      module_.global("[" + std::to_string(message.size() + 1) + " x i8] c\"" + bytes + "\\00\"");
-  module_.declare("declare void @tilewise_assert_fail(ptr)");
-  const std::string fails = builder_.fresh_label("fails");
-  const std::string holds = builder_.fresh_label("holds");
-  builder_.line("br i1 " + condition + ", label %" + holds + ", label %" + fails);
-  builder_.label(fails);
-  builder_.line("call void @tilewise_assert_fail(ptr " + name + ")");
-  builder_.line("br label %" + holds);
-  builder_.label(holds);
 }
 
 }  // namespace tilewise::compiler

@@ -8,10 +8,10 @@
 
 namespace tilewise::compiler {
 
-KernelEmitter::KernelEmitter(const TileProgram& program, const UseMap& uses, const Target& target)
+KernelEmitter::KernelEmitter(const TileProgram& program, const UseMap& uses, ModuleText& module)
     : program_(program),
       uses_(uses),
-      module_(target),
+      module_(module),
       builder_(&body_),
       lane_ops_(builder_, module_),
       memory_ops_(builder_, module_, lane_ops_) {}
@@ -24,7 +24,7 @@ const std::string& KernelEmitter::scalar(const Value* value) const {
 
 // One function that runs programs first..last-1 of the linear grid, so that what does not depend on
 // the program is computed once.
-std::string KernelEmitter::emit(const std::string& entry) {
+std::string KernelEmitter::emit_kernel(const std::string& entry) {
   emit_arguments();
   // The three indices count along, since a division costs as much as a small program.
   builder_.text(R"(  %wide.x = zext i32 %grid.x to i64
@@ -48,19 +48,7 @@ program.head:
   br i1 %program.more, label %program.body, label %program.end
 program.body:
 )");
-  for (size_t i = 0; i < program_.schedules.size(); ++i) {
-    labels_[program_.schedules[i]->block] = "block" + std::to_string(i);
-  }
-  builder_.line("br label %block0");
-  for (const auto& schedule : program_.schedules) {
-    builder_.label(labels_.at(schedule->block));
-    if (schedule != program_.schedules.front()) {
-      for (const auto& argument : schedule->block->arguments) {
-        load_slot(argument.get(), slot_for(argument.get()));
-      }
-    }
-    emit_schedule(*schedule);
-  }
+  emit_blocks(program_.schedules);
   builder_.text(R"(program.next:
   %program.after = add nsw i64 %program, 1
   %step.x = add i32 %program.x, 1
@@ -81,15 +69,40 @@ program.body:
   }
   builder_.line("ret void");
 
-  const Target& target = module_.target();
-  const std::string bits = std::to_string(target.vector_bytes * 8);
-  return "target triple = \"" + target.triple + "\"\n" + module_.text() + "define void @" + entry +
+  return "define void @" + entry +
          "(ptr noalias readonly %args, ptr noalias readonly %grid, i64 %first, i64 %last, "
          "ptr noalias align 64 %scratch) #0 {\nentry:\n" +
-         builder_.entry() + buffer_text_ + body_ +
-         "}\nattributes #0 = { nounwind \"target-cpu\"=\"" + target.cpu +
-         "\" \"target-features\"=\"" + target.features + "\" \"prefer-vector-width\"=\"" + bits +
-         "\" \"min-legal-vector-width\"=\"" + bits + "\" }\n";
+         builder_.entry() + buffer_text_ + body_ + "}\n";
+}
+
+std::string KernelEmitter::emit_scalar_function() {
+  const Function& function = *program_.function;
+  std::string parameters;
+  for (const auto& argument : function.arguments()) {
+    const std::string name = "%argument" + std::to_string(argument->index);
+    set_scalar(argument.get(), name);
+    parameters += (parameters.empty() ? "" : ", ") + llvm_type(argument->type.kind, 1) + " " + name;
+  }
+  emit_blocks(program_.schedules);
+  return "define internal " + scalar_result_type(function.results) + " @" + function.name + "(" +
+         parameters + ") alwaysinline #0 {\nentry:\n" + builder_.entry() + body_ + "}\n";
+}
+
+// The blocks of a region, from its first one on.
+void KernelEmitter::emit_blocks(const std::vector<std::unique_ptr<Schedule>>& schedules) {
+  for (const auto& schedule : schedules) {
+    labels_[schedule->block] = builder_.fresh_label("block");
+  }
+  builder_.line("br label %" + labels_.at(schedules[0]->block));
+  for (const auto& schedule : schedules) {
+    builder_.label(labels_.at(schedule->block));
+    if (schedule != schedules[0]) {
+      for (const auto& argument : schedule->block->arguments) {
+        load_slot(argument.get(), slot_for(argument.get()));
+      }
+    }
+    emit_schedule(*schedule);
+  }
 }
 
 // One 8-byte slot per parameter, values in the low bytes.
@@ -144,9 +157,12 @@ void KernelEmitter::emit_item(const Item& item) {
       return emit_dot(item);
     case Item::Kind::copy:
       return emit_copy(item);
+    case Item::Kind::clear:
+      return emit_clear(item);
     case Item::Kind::control:
       if (item.op->is("scf.for")) return emit_for(item);
       if (item.op->is("scf.if")) return emit_if(item);
+      if (item.op->is("tt.call")) return emit_call(item);
       return emit_while(item);
   }
 }
@@ -187,6 +203,13 @@ void KernelEmitter::emit_copy(const Item& item) {
   const std::string from = buffer_address(*item.a.buffer);
   builder_.line("call void @llvm.memcpy.p0.p0.i64(ptr " + to + ", ptr " + from + ", i64 " +
                 std::to_string(bytes) + ", i1 false)");
+}
+
+void KernelEmitter::emit_clear(const Item& item) {
+  const int64_t bytes = item.a.buffer->elements * storage_bytes(item.a.buffer->kind);
+  module_.declare("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)");
+  builder_.line("call void @llvm.memset.p0.i64(ptr " + buffer_address(*item.a.buffer) +
+                ", i8 0, i64 " + std::to_string(bytes) + ", i1 false)");
 }
 
 }  // namespace tilewise::compiler

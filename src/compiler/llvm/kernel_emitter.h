@@ -18,10 +18,13 @@ namespace tilewise::compiler {
 
 class KernelEmitter {
  public:
-  KernelEmitter(const TileProgram& program, const UseMap& uses, const Target& target);
+  // What the function needs beside itself goes to `module`.
+  KernelEmitter(const TileProgram& program, const UseMap& uses, ModuleText& module);
 
-  // The text of the whole module.
-  std::string emit(const std::string& entry);
+  // The text of the kernel's function, called `entry`.
+  std::string emit_kernel(const std::string& entry);
+  // The text of a function of scalars, for tilewise.apply.
+  std::string emit_scalar_function();
 
   // --- For nests.
   TextBuilder& builder() { return builder_; }
@@ -37,6 +40,9 @@ class KernelEmitter {
   // The address of a buffer's first element.
   std::string buffer_address(const Buffer& buffer);
   void emit_assertion(const Operation& op, const std::string& condition);
+  // Prints one value of a tl.device_print; `index` holds the lane's indices.
+  void emit_print(const Operation& op, int operand, const std::string& value,
+                  const std::vector<std::string>& index);
   // atomicrmw or cmpxchg of one lane; returns the old value.
   std::string emit_atomic(const Operation& op, const std::string& pointer, const std::string& value,
                           const std::string& replacement);
@@ -49,13 +55,19 @@ class KernelEmitter {
   void emit_program_query(const Operation& op);
   void emit_scalar_memory(const Operation& op);
   void emit_unsplat(const Operation& op);
+  void emit_scalar_print(const Operation& op);
   void emit_branch(const Operation& op);
   void pass_block_arguments(const Block& target, const Operation& op, int first, int count);
   void emit_for(const Item& item);
   void emit_if(const Item& item);
   void emit_while(const Item& item);
+  void emit_call(const Item& item);
+  void emit_return(const Operation& op);
+  void emit_blocks(const std::vector<std::unique_ptr<Schedule>>& schedules);
   void emit_dot(const Item& item);
   void emit_copy(const Item& item);
+  void emit_clear(const Item& item);
+  std::string message_text(const std::string& text);
   std::string emit_atomic_bfloat(const std::string& pointer, const std::string& value);
 
   // Scalars that change in a loop live in stack slots.
@@ -65,13 +77,14 @@ class KernelEmitter {
 
   const TileProgram& program_;
   const UseMap& uses_;
-  ModuleText module_;
+  ModuleText& module_;
   std::string body_;
   TextBuilder builder_;
   LaneOps lane_ops_;
   MemoryOps memory_ops_;
   std::unordered_map<const Value*, std::string> scalars_;
   std::unordered_map<const Block*, std::string> labels_;
+  std::unordered_map<const Operation*, std::string> call_ends_;  // Labels behind calls.
   std::unordered_map<const Value*, std::string> slots_;
   std::set<int> buffers_;  // Those whose address is computed in the entry.
   std::unordered_map<int, std::string> register_buffers_;

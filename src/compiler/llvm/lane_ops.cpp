@@ -58,6 +58,7 @@ std::vector<std::string> LaneOps::emit(const Operation& op,
   if (op.is("arith.select")) {
     return {select(operands[0], operands[1], operands[2], op.result()->type.kind, lanes)};
   }
+  if (op.is("tilewise.apply")) return emit_apply(op, operands, lanes);
   if (emit_cast(op, operands, lanes, result)) return {result};
   if (emit_integer(op, operands, lanes, results)) return results;
   if (op.is("tt.extern_elementwise")) return {emit_extern(op, operands, lanes)};

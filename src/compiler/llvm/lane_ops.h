@@ -35,12 +35,15 @@ class LaneOps {
   // Between floats, or between signed integers.
   std::string convert(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
+  std::string unsigned_minimum(const std::string& value, int64_t bound, ScalarKind kind, int lanes);
   std::string select(const std::string& condition, const std::string& yes, const std::string& no,
                      ScalarKind kind, int lanes);
 
  private:
   using Operands = std::vector<std::string>;
 
+  // emit_apply.cpp
+  Operands emit_apply(const Operation& op, const Operands& x, int lanes);
   // emit_integer.cpp
   bool emit_integer(const Operation& op, const Operands& x, int lanes, Operands& results);
   std::string divide(bool is_signed, bool remainder, const std::string& a, const std::string& b,

@@ -126,10 +126,15 @@ class NestEmitter {
   void emit_materialize(const Root& root, const TileValue& value);
   void emit_atomic(const Root& root);
   void emit_assertion(const Root& root);
+  void emit_print(const Root& root);
   void write_view(const BufferView& view, const IndexMap& map, const std::string& value, int lanes);
   void evaluate_inputs(const Root& root);
   // The mask's lanes, empty if all are on; false: all are off.
   bool mask_text(const Value* mask, const IndexMap& map, int lanes, std::string& text);
+
+  // emit_indexed.cpp
+  void emit_gather(const Root& root);
+  void emit_histogram(const Root& root);
 
   // emit_reduction.cpp
   void begin_reductions();

@@ -74,7 +74,7 @@ class Planner {
     bool one_lane = false;
     for (const Root& root : nest_.roots) {
       sequential_axis |= root.kind == Root::Kind::scan;
-      one_lane |= root.kind == Root::Kind::atomic;
+      one_lane |= root.is_sequential();
     }
     for (int d = static_cast<int>(nest_.shape.size()) - 1; !one_lane && d >= 0; --d) {
       if (nest_.shape[d] == 1 || (sequential_axis && d == nest_.axis)) continue;

@@ -39,12 +39,17 @@ class Chooser {
 
   // Buffers whose addresses a function gets, or a loop computes.
   void exclude(Item& item) {
-    if (item.kind == Item::Kind::dot || item.kind == Item::Kind::copy) {
+    if (item.kind == Item::Kind::dot || item.kind == Item::Kind::copy ||
+        item.kind == Item::Kind::clear) {
       for (const BufferView* view : {&item.a, &item.b, &item.c}) {
         if (view->buffer) view->buffer->in_registers = false;
       }
     }
     if (item.kind != Item::Kind::nest) return;
+    // Elements at computed indices.
+    for (const Root& root : item.roots) {
+      if (root.kind == Root::Kind::gather) root.views[1].buffer->in_registers = false;
+    }
     const NestPlan plan = plan_nest(program_, item, target_);
     const int64_t iterations = plan.iterations();
     if (iterations <= kMostIterations && iterations * plan.cost <= kMostCost) return;

@@ -76,6 +76,14 @@ std::string llvm_storage_type(ScalarKind kind, int lanes) {
   return vector_of(kind == ScalarKind::i1 ? "i8" : scalar_type(kind), lanes);
 }
 
+std::string scalar_result_type(const std::vector<Type>& results) {
+  if (results.empty()) return "void";
+  if (results.size() == 1) return llvm_type(results[0].kind, 1);
+  std::string text;
+  for (const Type& type : results) text += (text.empty() ? "{ " : ", ") + llvm_type(type.kind, 1);
+  return text + " }";
+}
+
 std::string splat_constant(const std::string& scalar, ScalarKind kind, int lanes) {
   if (lanes == 1) return scalar;
   return "splat (" + llvm_type(kind, 1) + " " + scalar + ")";
@@ -125,12 +133,15 @@ std::string ModuleText::global(const std::string& initializer) {
   return name;
 }
 
-std::string ModuleText::text() const {
-  std::string text = globals_;
+std::string ModuleText::whole_text(const std::string& kernel) const {
+  std::string text = "target triple = \"" + target_.triple + "\"\n" + globals_;
   for (const std::string& declaration : declarations_) text += declaration + "\n";
   if (uses_math_) text += math_declarations();
   for (const auto& [name, function] : functions_) text += function;
-  return text;
+  const std::string bits = std::to_string(target_.vector_bytes * 8);
+  return text + kernel + "attributes #0 = { nounwind \"target-cpu\"=\"" + target_.cpu +
+         "\" \"target-features\"=\"" + target_.features + "\" \"prefer-vector-width\"=\"" + bits +
+         "\" \"min-legal-vector-width\"=\"" + bits + "\" }\n";
 }
 
 }  // namespace tilewise::compiler

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "compiler/llvm/math_library.h"
 #include "compiler/ttir/types.h"
@@ -19,6 +20,9 @@ namespace tilewise::compiler {
 std::string llvm_type(ScalarKind kind, int lanes);
 // The same as it lies in memory: i1 as i8.
 std::string llvm_storage_type(ScalarKind kind, int lanes);
+
+// How a function returns scalars: "void", "float", "{ float, i32 }".
+std::string scalar_result_type(const std::vector<Type>& results);
 
 std::string integer_constant(int64_t value, ScalarKind kind, int lanes);
 std::string float_constant(double value, ScalarKind kind, int lanes);
@@ -83,7 +87,8 @@ class ModuleText {
   std::string math(MathOp op, FloatType type, int lanes);
   // A constant array; returns its name, with its @.
   std::string global(const std::string& initializer);
-  std::string text() const;
+  // The module with the kernel's function.
+  std::string whole_text(const std::string& kernel) const;
 
  private:
   const Target& target_;

@@ -13,13 +13,12 @@ namespace tilewise::compiler {
 }
 
 TileProgram ScheduleBuilder::build() {
+  allocate_block_arguments(program_.function->body);
   for (auto& block : program_.function->body.blocks) {
     program_.schedules.push_back(std::make_unique<Schedule>());
     Schedule& schedule = *program_.schedules.back();
     schedule.block = block.get();
     build_block(schedule);
-    close();
-    add_item(schedule, Item::Kind::operation, block->terminator());
   }
   return std::move(program_);
 }
@@ -27,13 +26,13 @@ TileProgram ScheduleBuilder::build() {
 void ScheduleBuilder::build_block(Schedule& schedule) {
   Schedule* outer = current_;
   current_ = &schedule;
+  Operation& last = *schedule.block->terminator();
   for (const auto& op : schedule.block->operations) {
-    if (op.get() != schedule.block->terminator()) build_operation(*op);
+    if (op.get() != &last) build_operation(*op);
   }
-  if (!schedule.owner) return;  // The caller closes after it has added the terminator's roots.
-  add_yields(*schedule.owner, *schedule.block->terminator());
+  pass_tensors(last);
   close();
-  add_item(schedule, Item::Kind::operation, schedule.block->terminator());
+  add_item(schedule, Item::Kind::operation, &last);
   current_ = outer;
 }
 
@@ -69,6 +68,7 @@ void ScheduleBuilder::build_operation(Operation& op) {
         return add_root({Root::Kind::assertion, &op, nullptr, {}, op.index},
                         op.operand(0)->type.shape);
       }
+      if (op.is("tt.print")) return build_print(op);
       return build_scalar(op);
     default:
       return build_scalar(op);
@@ -82,6 +82,17 @@ void ScheduleBuilder::build_scalar(Operation& op) {
   if (open_ && is_class(op, OpClass::load)) must_close |= open_->writes_memory();
   if (must_close) close();
   add_item(*current_, Item::Kind::operation, &op);
+}
+
+// The scalars of a print are printed by its item, each tensor by a nest behind it.
+void ScheduleBuilder::build_print(Operation& op) {
+  build_scalar(op);
+  for (const Value* operand : op.operands) {
+    if (!operand->type.is_tensor) continue;
+    close();
+    add_root({Root::Kind::print, &op, operand, {}, op.index}, operand->type.shape);
+    close();
+  }
 }
 
 void ScheduleBuilder::build_atomic(Operation& op) {

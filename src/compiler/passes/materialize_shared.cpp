@@ -77,7 +77,8 @@ class SharedExpressions {
           const std::set<Item*>& more = needed_[result.get()];
           needed.insert(more.begin(), more.end());
         }
-      } else {
+      } else if (!use.op->is("tt.gather") || use.operand == 1) {
+        // The elements of a gather's source lie in its buffer.
         for (Item* item : root_items_[use.op]) needed.insert(item);
       }
     }
@@ -88,7 +89,7 @@ class SharedExpressions {
     Need need{nest, false, nest};
     while (need.item->parent->block != block && need.item->parent->owner) {
       need.item = need.item->parent->owner;
-      need.in_loop |= !need.item->op->is("scf.if");
+      need.in_loop |= !need.item->op->is("scf.if") && !need.item->op->is("tt.call");
     }
     return need;
   }
@@ -129,7 +130,8 @@ class SharedExpressions {
       } else {
         overwrites = item->op->index > load.index;
         // A loop that reads and writes: its later iterations read after its earlier ones wrote.
-        if (item->order == last) overwrites &= in_loop || item->op->is("scf.if");
+        const bool is_branch = item->op->is("scf.if") || item->op->is("tt.call");
+        if (item->order == last) overwrites &= in_loop || is_branch;
       }
       if (overwrites && (!first || item->order < first->order)) first = item.get();
     }
@@ -210,7 +212,7 @@ class SharedExpressions {
   // Scans walk their axis backwards or lane by lane, atomics too: nothing else goes there.
   static bool larger_scan(const Item& item) {
     for (const Root& root : item.roots) {
-      if (root.kind == Root::Kind::scan || root.kind == Root::Kind::atomic) return true;
+      if (root.kind == Root::Kind::scan || root.is_sequential()) return true;
     }
     return false;
   }

@@ -34,6 +34,7 @@ class ScheduleBuilder {
   void build_scalar(Operation& op);
   void build_atomic(Operation& op);
   void build_reduction(Operation& op);
+  void build_print(Operation& op);
   static bool touches_tensor(const Operation& op);
 
   // schedule_nests.cpp: the nest that still takes roots. Scalar operations that do not depend on it
@@ -52,11 +53,14 @@ class ScheduleBuilder {
   BufferView buffered(const Value* value, int position);
   void build_reshape(Operation& op);
   void build_regroup(Operation& op);
+  void build_gather(Operation& op);
+  void build_histogram(Operation& op);
 
   // schedule_control.cpp
   void build_control(Operation& op);
-  BufferView yield_target(const Item& owner, const Operation& yield, int i);
-  void add_yields(Item& owner, Operation& yield);
+  void allocate_block_arguments(const Region& region);
+  BufferView target_of(const Operation& terminator, int i);
+  void pass_tensors(Operation& terminator);
   bool reads_buffer(const Value* value, const Buffer* buffer, bool same_nest);
 
   // schedule_dot.cpp

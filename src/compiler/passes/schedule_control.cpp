@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops and branches. A carried tensor lives in one buffer during the whole loop.
+// Loops, branches and calls. A carried tensor lives in one buffer during the whole loop.
 #include "compiler/passes/schedule_builder.h"
 #include "compiler/tile_ir/index_map.h"
 #include "compiler/ttir/op_table.h"
@@ -8,7 +8,7 @@ namespace tilewise::compiler {
 
 void ScheduleBuilder::build_control(Operation& op) {
   const int first = op.is("scf.for") ? 3 : 0;
-  if (!op.is("scf.if")) {
+  if (op.is("scf.for") || op.is("scf.while")) {
     const Block& body = *op.regions[0].blocks[0];
     const int skip = op.is("scf.for") ? 1 : 0;
     for (int i = first; i < op.operand_count(); ++i) {
@@ -39,27 +39,44 @@ void ScheduleBuilder::build_control(Operation& op) {
   close();
   Item& item = add_item(*current_, Item::Kind::control, &op);
   for (Region& region : op.regions) {
-    item.regions.push_back(std::make_unique<Schedule>());
-    Schedule& schedule = *item.regions.back();
-    schedule.block = region.blocks[0].get();
-    schedule.owner = &item;
-    build_block(schedule);
+    allocate_block_arguments(region);
+    for (auto& block : region.blocks) {
+      item.regions.push_back(std::make_unique<Schedule>());
+      Schedule& schedule = *item.regions.back();
+      schedule.block = block.get();
+      schedule.owner = &item;
+      build_block(schedule);
+    }
+  }
+}
+
+// Tensors that branches pass to a block. The blocks of loops have one predecessor, which has put
+// their arguments in place.
+void ScheduleBuilder::allocate_block_arguments(const Region& region) {
+  for (size_t i = 1; i < region.blocks.size(); ++i) {
+    for (const auto& argument : region.blocks[i]->arguments) {
+      if (argument->type.is_tensor) program_.views[argument.get()] = allocate(argument->type);
+    }
   }
 }
 
 // Where the terminator's operand i goes, for tensors.
-BufferView ScheduleBuilder::yield_target(const Item& owner, const Operation& yield, int i) {
-  const Operation& op = *owner.op;
-  if (yield.is("scf.condition")) return program_.views.at(op.result(i - 1));
+BufferView ScheduleBuilder::target_of(const Operation& terminator, int i) {
+  if (terminator.is("cf.br")) {
+    return program_.views.at(terminator.successors[0]->arguments[i].get());
+  }
+  const Operation& op = *terminator.parent->parent;
+  if (terminator.is("scf.condition")) return program_.views.at(op.result(i - 1));
   if (op.is("scf.while")) {
     return program_.views.at(op.regions[0].blocks[0]->arguments[i].get());
   }
   return program_.views.at(op.result(i));
 }
 
-// All carried tensors change at once at the end of the body. Where a new tensor would overwrite
-// one that another update still reads, it goes to a buffer of its own and is copied last.
-void ScheduleBuilder::add_yields(Item& owner, Operation& yield) {
+// The tensors that a terminator passes on. All carried ones change at once at the end of the body.
+// Where a new tensor would overwrite one that another update still reads, it goes to a buffer of
+// its own and is copied last.
+void ScheduleBuilder::pass_tensors(Operation& yield) {
   struct Update {
     const Value* value;
     BufferView target;
@@ -68,7 +85,7 @@ void ScheduleBuilder::add_yields(Item& owner, Operation& yield) {
   for (int i = 0; i < yield.operand_count(); ++i) {
     const Value* value = yield.operand(i);
     if (!value->type.is_tensor) continue;
-    const BufferView target = yield_target(owner, yield, i);
+    const BufferView target = target_of(yield, i);
     auto source = program_.views.find(value);
     if (source != program_.views.end() && source->second.buffer == target.buffer) continue;
     updates.push_back({value, target});

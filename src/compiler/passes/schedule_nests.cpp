@@ -38,13 +38,13 @@ bool ScheduleBuilder::may_join(const Root& root, const std::vector<int64_t>& sha
   if (!open_ || open_->shape != shape) return false;
   if (axis >= 0 && open_->axis >= 0 && open_->axis != axis) return false;
   for (const Root& other : open_->roots) {
-    if (other.kind == Root::Kind::scan || other.kind == Root::Kind::atomic) return false;
+    if (other.kind == Root::Kind::scan || other.is_sequential()) return false;
   }
   int first_store = INT32_MAX;
   for (const Root& other : open_->roots) {
     if (other.writes_memory()) first_store = std::min(first_store, other.position);
   }
-  bool independent = root.kind != Root::Kind::scan && root.kind != Root::Kind::atomic;
+  bool independent = root.kind != Root::Kind::scan && !root.is_sequential();
   std::unordered_set<const Value*> seen;
   for (const Value* input : root.inputs()) {
     walk(input, seen, [&](const Value* value) {

@@ -35,7 +35,8 @@ void ScheduleBuilder::build_regroup(Operation& op) {
     program_.views[op.result(1)] = {view.buffer, view.offset + view.strides.back(), strides};
     return;
   }
-  if (op.is("tt.gather")) reject_operation(op, "not supported on the CPU yet");
+  if (op.is("tt.gather")) return build_gather(op);
+  if (op.is("tt.histogram")) return build_histogram(op);
   const BufferView view = allocate(op.result()->type);
   program_.views[op.result()] = view;
   for (int i = 0; i < 2; ++i) {
@@ -49,6 +50,23 @@ void ScheduleBuilder::build_regroup(Operation& op) {
     materialize(op.operand(i), half, op.index);
   }
   close();
+}
+
+void ScheduleBuilder::build_gather(Operation& op) {
+  const BufferView source = buffered(op.operand(0), op.index);
+  close();
+  const BufferView view = allocate(op.result()->type);
+  add_root({Root::Kind::gather, &op, nullptr, {view, source}, op.index}, op.result()->type.shape);
+  program_.views[op.result()] = view;
+}
+
+void ScheduleBuilder::build_histogram(Operation& op) {
+  const BufferView view = allocate(op.result()->type);
+  close();
+  add_item(*current_, Item::Kind::clear, &op).a = view;
+  add_root({Root::Kind::histogram, &op, nullptr, {view}, op.index}, op.operand(0)->type.shape);
+  close();
+  program_.views[op.result()] = view;
 }
 
 }  // namespace tilewise::compiler

@@ -12,7 +12,8 @@ std::vector<int64_t> row_major_strides(const std::vector<int64_t>& shape) {
 }
 
 std::vector<const Value*> Root::inputs() const {
-  if (kind == Kind::materialize) return {value};
+  if (kind == Kind::materialize || kind == Kind::print) return {value};
+  if (kind == Kind::gather) return {op->operand(1)};
   return {op->operands.begin(), op->operands.end()};
 }
 

@@ -45,15 +45,22 @@ struct Root {
     scan,         // tt.scan; result i goes to views[i].
     materialize,  // `value` goes to views[0], converted to the buffer's type.
     assertion,    // tt.assert on a tensor.
+    gather,       // tt.gather; elements of the source at views[1] go to views[0].
+    histogram,    // tt.histogram; counts go to views[0], which was cleared.
+    print,        // tt.print of the tensor `value`.
   };
   Kind kind;
   Operation* op = nullptr;       // Null for materialize.
-  const Value* value = nullptr;  // Of materialize only.
+  const Value* value = nullptr;  // Of materialize and print only.
   std::vector<BufferView> views;
   int position = 0;  // In program order.
 
   // The tensors whose lanes the root needs.
   std::vector<const Value*> inputs() const;
+  // One lane after the other, in order.
+  bool is_sequential() const {
+    return kind == Kind::atomic || kind == Kind::histogram || kind == Kind::print;
+  }
   bool writes_memory() const { return kind == Kind::store || kind == Kind::atomic; }
 };
 
@@ -63,9 +70,10 @@ struct Item {
   enum class Kind : uint8_t {
     operation,  // A scalar operation.
     nest,       // Loops over `shape`, doing `roots` for every index.
-    control,    // scf.for, scf.if, scf.while with the schedules of their regions.
+    control,    // scf.for, scf.if, scf.while, tt.call with the schedules of their blocks.
     dot,        // c += a * b on packed f32 buffers.
     copy,       // Buffer a to buffer b.
+    clear,      // Zeros to buffer a.
   };
   Kind kind;
   double order = 0;  // Sorts the items of a schedule.

@@ -37,6 +37,15 @@ std::string root_text(const Root& root) {
     case Root::Kind::materialize:
       text = "materialize %" + root.value->name;
       break;
+    case Root::Kind::gather:
+      text = "gather " + operand_text(root.op->operands);
+      break;
+    case Root::Kind::histogram:
+      text = "histogram " + operand_text(root.op->operands);
+      break;
+    case Root::Kind::print:
+      text = "print %" + root.value->name;
+      break;
     case Root::Kind::scan:
     case Root::Kind::reduce:
       text = std::string(root.kind == Root::Kind::scan ? "scan " : "reduce ") +
@@ -66,6 +75,9 @@ void print_schedule(const Schedule& schedule, int depth, std::string& out) {
         break;
       case Item::Kind::copy:
         out += indent + "copy " + view_text(item->a) + " -> " + view_text(item->b) + "\n";
+        break;
+      case Item::Kind::clear:
+        out += indent + "clear " + view_text(item->a) + "\n";
         break;
       case Item::Kind::control:
         out += indent + item->op->name + " " + operand_text(item->op->operands) + "\n";

@@ -87,6 +87,13 @@ Function& Module::kernel() const {
   throw CompileError({}, "the module has no public function");
 }
 
+Function* Module::find(std::string_view name) const {
+  for (auto& function : functions) {
+    if (function->name == name) return function.get();
+  }
+  return nullptr;
+}
+
 void number_operations(Function& function) {
   int next = 0;
   for (auto& block : function.body.blocks) number_block(*block, next);

@@ -85,6 +85,7 @@ struct Block {
 struct Function {
   std::string name;
   bool is_public = true;
+  std::vector<Type> results;  // None of a kernel.
   Region body;
   SourceLocation location;
 
@@ -98,6 +99,7 @@ struct Module {
 
   // The kernel: the one public function.
   Function& kernel() const;
+  Function* find(std::string_view name) const;  // Null if there is none.
 };
 
 // Numbers every operation in text order (Operation::index); call after any change of the IR.

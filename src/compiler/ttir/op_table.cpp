@@ -98,6 +98,9 @@ constexpr OpInfo kOps[] = {
     {"tt.precise_sqrt", OpClass::elementwise, 1, 1, 1, kDivision},
     {"tt.ptr_to_int", OpClass::elementwise, 1, 1, 1, 0},
 
+    // Not of Triton: calls the function `callee` for every lane (passes/outline_regions.h).
+    {"tilewise.apply", OpClass::elementwise, 1, -1, -1, kFunction},
+
     {"arith.constant", OpClass::constant, 0, 0, 1, 0},
     {"ub.poison", OpClass::constant, 0, 0, 1, 0},
 
@@ -115,6 +118,7 @@ constexpr OpInfo kOps[] = {
 
     {"tt.cat", OpClass::regroup, 2, 2, 1, 0},
     {"tt.gather", OpClass::regroup, 2, 2, 1, 0},
+    {"tt.histogram", OpClass::regroup, 1, 2, 1, 0},
     {"tt.join", OpClass::regroup, 2, 2, 1, 0},
     {"tt.split", OpClass::regroup, 1, 1, 2, 0},
 
@@ -127,21 +131,26 @@ constexpr OpInfo kOps[] = {
     {"tt.scan", OpClass::scan, 1, -1, -1, 0},
     {"tt.dot", OpClass::dot, 3, 3, 1, 0},
 
+    {"tt.map_elementwise", OpClass::map, 1, -1, -1, 0},
+
     {"scf.for", OpClass::control, 3, -1, -1, 0},
     {"scf.if", OpClass::control, 1, 1, -1, 0},
     {"scf.while", OpClass::control, 0, -1, -1, 0},
+    {"tt.call", OpClass::control, 0, -1, -1, 0},
 
     {"cf.br", OpClass::terminator, 0, -1, 0, 0},
     {"cf.cond_br", OpClass::terminator, 1, -1, 0, 0},
     {"scf.condition", OpClass::terminator, 1, -1, 0, 0},
     {"scf.yield", OpClass::terminator, 0, -1, 0, 0},
+    {"tt.map_elementwise.return", OpClass::terminator, 1, -1, 0, 0},
     {"tt.reduce.return", OpClass::terminator, 1, -1, 0, 0},
-    {"tt.return", OpClass::terminator, 0, 0, 0, 0},
+    {"tt.return", OpClass::terminator, 0, -1, 0, 0},
     {"tt.scan.return", OpClass::terminator, 1, -1, 0, 0},
 
     {"gpu.barrier", OpClass::effect, 0, 0, 0, 0},
     {"llvm.intr.assume", OpClass::effect, 1, 1, 0, 0},
     {"tt.assert", OpClass::effect, 1, 1, 0, 0},
+    {"tt.print", OpClass::effect, 0, -1, 0, 0},
     {"ttg.local_barrier", OpClass::effect, 0, 0, 0, 0},
 };
 

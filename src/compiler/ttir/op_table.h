@@ -15,13 +15,14 @@ enum class OpClass : uint8_t {
   program,      // tt.get_program_id, tt.get_num_programs
   shape,        // Renames lanes: splat, expand_dims, broadcast, trans, reshape; no effect.
   range,        // tt.make_range
-  regroup,      // join, split, cat, gather: through memory; no effect.
+  regroup,      // join, split, cat, gather, histogram: through memory; no effect.
   load,         // Reads memory.
   store,        // Writes memory.
   atomic,       // Reads and writes memory.
   reduce,       // tt.reduce and tt.scan, with a combine region.
   scan,
   dot,
+  map,      // tt.map_elementwise: a region of scalars for every lane; gone after outline_regions.
   control,  // Holds regions that run zero or more times.
   terminator,
   effect,  // tt.assert, tt.print: ordered, touches no tensor memory.

@@ -56,6 +56,7 @@ std::unique_ptr<Operation> Parser::parse_operation(Block& block) {
     parse_branch(*op);
   } else {
     parse_pretty(*op);
+    if (op->is("tt.print")) parse_print(*op);
     if (accept(":")) signature = parse_signature();
   }
   if (op->results.empty()) set_result_types(*op, signature, results);
@@ -308,6 +309,14 @@ void Parser::parse_successor(Operation& op, bool generic) {
     expect(")");
   }
   op.successor_operands.push_back(op.operand_count() - before);
+}
+
+// tt.print " x: " {hex = false} : %x, %n : tensor<16xf32>, i32
+void Parser::parse_print(Operation& op) {
+  if (!accept(":")) return;
+  do {
+    op.operands.push_back(use_value());
+  } while (accept(","));
 }
 
 void Parser::parse_branch(Operation& op) {

@@ -68,13 +68,13 @@ void Parser::parse_block_arguments(Block& block) {
 }
 
 Block* Parser::block_named(const std::string& label) {
-  auto found = blocks_.find(label);
-  if (found != blocks_.end()) return found->second;
+  auto found = blocks_.known.find(label);
+  if (found != blocks_.known.end()) return found->second;
   auto block = std::make_unique<Block>();
   block->label = label;
   Block* result = block.get();
-  blocks_[label] = result;
-  forward_blocks_[label] = std::move(block);
+  blocks_.known[label] = result;
+  blocks_.forward[label] = std::move(block);
   return result;
 }
 
@@ -89,8 +89,9 @@ void Parser::parse_block(Block& block) {
 void Parser::parse_region(Region& region, Operation* parent,
                           std::vector<std::unique_ptr<Value>> entry) {
   DepthGuard guard(*this);
-  // Labels of a region with one block repeat in other regions; they are not branched to.
-  const bool is_function = parent == nullptr;
+  // Labels belong to their region: an operation cannot branch out of the one that it is in.
+  BlockScope outer = std::move(blocks_);
+  blocks_ = {};
   const std::map<std::string, Value*> outside = values_;
   expect("{");
   if (token().kind != TokenKind::block || !entry.empty()) {
@@ -108,13 +109,14 @@ void Parser::parse_region(Region& region, Operation* parent,
     const std::string label = token().text;
     lexer_.advance();
     std::unique_ptr<Block> block;
-    if (is_function && forward_blocks_.contains(label)) {
-      block = std::move(forward_blocks_[label]);
-      forward_blocks_.erase(label);
+    if (blocks_.forward.contains(label)) {
+      block = std::move(blocks_.forward[label]);
+      blocks_.forward.erase(label);
     } else {
+      if (blocks_.known.contains(label)) lexer_.fail("the block ^" + label + " is there twice");
       block = std::make_unique<Block>();
       block->label = label;
-      if (is_function) blocks_[label] = block.get();
+      blocks_.known[label] = block.get();
     }
     block->parent = parent;
     region.blocks.push_back(std::move(block));
@@ -124,14 +126,16 @@ void Parser::parse_region(Region& region, Operation* parent,
     parse_block(current);
   }
   expect("}");
+  if (!blocks_.forward.empty()) {
+    lexer_.fail("the block ^" + blocks_.forward.begin()->first + " is not defined");
+  }
+  blocks_ = std::move(outer);
   values_ = outside;  // What a region defines is not visible behind it.
 }
 
 void Parser::parse_function(Module& module) {
   auto function = std::make_unique<Function>();
   values_.clear();
-  blocks_.clear();
-  forward_blocks_.clear();
   if (accept("private")) function->is_public = false;
   accept("public");
   function->name = take(TokenKind::symbol, "the name of a function");
@@ -141,15 +145,12 @@ void Parser::parse_function(Module& module) {
     if (!arguments.empty()) expect(",");
     arguments.push_back(parse_typed_argument());
   }
-  if (accept("->")) parse_type_list();
+  if (accept("->")) function->results = parse_type_list();
   if (accept("attributes")) {
     std::map<std::string, Attribute> ignored;
     parse_attribute_entries(ignored);
   }
   parse_region(function->body, nullptr, std::move(arguments));
-  if (!forward_blocks_.empty()) {
-    lexer_.fail("the block ^" + forward_blocks_.begin()->first + " is not defined");
-  }
   if (function->body.blocks.empty()) lexer_.fail("a function without a body");
   locate(function->location, parse_optional_location());
   number_operations(*function);

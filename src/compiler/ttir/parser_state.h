@@ -53,6 +53,7 @@ class Parser {
   void parse_while(Operation& op);
   void parse_carried(Operation& op, std::vector<std::unique_ptr<Value>>& arguments);
   void parse_branch(Operation& op);
+  void parse_print(Operation& op);
   void parse_successor(Operation& op, bool generic);
   void name_words(Operation& op, const std::vector<std::string>& words);
   void set_result_types(Operation& op, const Signature& signature, int results);
@@ -96,10 +97,12 @@ class Parser {
   Lexer lexer_;
   int depth_ = 0;
   std::map<std::string, Value*> values_;
-  // Blocks of the function being read, by label, in one scope: Triton's labels repeat only in
-  // regions that hold a single block, which nothing branches to.
-  std::map<std::string, Block*> blocks_;
-  std::map<std::string, std::unique_ptr<Block>> forward_blocks_;
+  // Blocks of the region being read, by label; `forward` are branched to but not yet read.
+  struct BlockScope {
+    std::map<std::string, Block*> known;
+    std::map<std::string, std::unique_ptr<Block>> forward;
+  };
+  BlockScope blocks_;
   LocationAliases aliases_;
   std::vector<std::pair<SourceLocation*, std::shared_ptr<LocationNode>>> pending_locations_;
 };

@@ -160,7 +160,13 @@ class Printer {
     print_list(function.arguments(), [&](const auto& argument) {
       return name(argument.get()) + ": " + to_string(argument->type);
     });
-    out_ += ") {\n";
+    out_ += ")";
+    if (!function.results.empty()) {
+      out_ += " -> (";
+      print_list(function.results, [&](const Type& type) { return to_string(type); });
+      out_ += ")";
+    }
+    out_ += " {\n";
     ++depth_;
     // The entry block's arguments are the function's; its label must not repeat them.
     for (size_t i = 0; i < function.body.blocks.size(); ++i) {

@@ -13,9 +13,12 @@ bool is_bool(const Type& type) { return type == Type{ScalarKind::i1, ScalarKind:
 
 // Which blocks an operation may end.
 bool may_end(const Operation& last, const Operation* parent, size_t region) {
-  if (parent == nullptr) return last.is("tt.return") || last.is("cf.br") || last.is("cf.cond_br");
+  const bool is_loop_or_if = parent && parent->name.starts_with("scf.");
+  if (!is_loop_or_if && (last.is("cf.br") || last.is("cf.cond_br"))) return true;
+  if (parent == nullptr) return last.is("tt.return");
   if (parent->is("tt.reduce")) return last.is("tt.reduce.return");
   if (parent->is("tt.scan")) return last.is("tt.scan.return");
+  if (parent->is("tt.map_elementwise")) return last.is("tt.map_elementwise.return");
   if (parent->is("scf.while") && region == 0) return last.is("scf.condition");
   return last.is("scf.yield");
 }
