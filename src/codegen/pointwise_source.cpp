@@ -51,7 +51,7 @@ class SourceWriter {
 
   std::string write() {
     out_ << "import triton\nimport triton.language as tl\n"
-         << "from " << dotted(function_.module) << " import " << function_.name << "\n\n\n"
+         << definition() << "\n\n\n"
          << "@triton.jit\ndef kernel(" << join(parameters()) << "):\n";
     if (variant_.is_flat())
       write_flat_indices();
@@ -78,6 +78,11 @@ class SourceWriter {
     std::string text;
     for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
     return text;
+  }
+
+  std::string definition() const {
+    if (!function_.source.empty()) return function_.source;
+    return "from " + dotted(function_.module) + " import " + function_.name;
   }
 
   std::string compute() const { return type_expression(variant_.compute); }

@@ -16,7 +16,7 @@ namespace tilewise::codegen {
 using runtime::DType;
 
 inline constexpr int kMaxOperands = 8;
-inline constexpr int kMaxScalars = 4;
+inline constexpr int kMaxScalars = 12;
 
 // How an operand moves along the innermost dimension.
 enum class InnerStride : uint8_t {
@@ -33,11 +33,13 @@ struct Operand {
 };
 
 // A scalar function of kernels/pointwise/ ("activation:gelu"), and constants that follow its tensor
-// and scalar parameters, as Python literals (", 'tanh'").
+// and scalar parameters, as Python literals (", 'tanh'"). A function that is in no file brings the
+// text that defines it.
 struct ScalarFunction {
   std::string module;
   std::string name;
   std::string literals;
+  std::string source = {};
 };
 
 // Everything a kernel is generated from, besides the function.

@@ -19,9 +19,14 @@ std::vector<Registration*>& registrations() {
   return list;
 }
 
-std::vector<OverloadEntry*>& mutable_entries() {
-  static std::vector<OverloadEntry*> list;
-  return list;
+struct Entries {
+  std::mutex mutex;
+  std::vector<OverloadEntry*> list;
+};
+
+Entries& all_entries() {
+  static auto* const instance = new Entries;
+  return *instance;
 }
 
 Form form_of(const c10::FunctionSchema& schema) {
@@ -95,7 +100,7 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
     entry.handle = &handle;
     entry.previous = computed_kernel(handle, kBackendKeys[backend]);
     libraries[backend]->impl(("aten::" + entry.name).c_str(), binding.make_function());
-    mutable_entries().push_back(&entry);
+    add_entry(entry);
   }
 }
 
@@ -162,7 +167,15 @@ Registration::Registration(const char* operator_name, FormBinding functional, Fo
   registrations().push_back(this);
 }
 
-const std::vector<OverloadEntry*>& entries() { return mutable_entries(); }
+void add_entry(OverloadEntry& entry) {
+  const std::lock_guard lock(all_entries().mutex);
+  all_entries().list.push_back(&entry);
+}
+
+std::vector<OverloadEntry*> entries() {
+  const std::lock_guard lock(all_entries().mutex);
+  return all_entries().list;
+}
 
 void install() {
   static std::once_flag once;

@@ -35,7 +35,7 @@ struct OverloadEntry {
   std::string name;  // "add.Tensor", "add_.Tensor", "add.out", "relu"
   Backend backend = Backend::cpu;
   Form form = Form::functional;
-  int id = -1;  // same for both backends of an overload
+  int id = -1;  // same for both backends of an overload; -1 for an operator of our own
   const c10::OperatorHandle* handle = nullptr;
   c10::KernelFunction previous;
   std::atomic<int64_t> served{0};
@@ -74,7 +74,10 @@ struct Registration {
 // lost.
 void install();
 
-// Every installed entry, in a fixed order.
-const std::vector<OverloadEntry*>& entries();
+// Counts an operator of our own, which took nothing over. `entry` lives for the process.
+void add_entry(OverloadEntry& entry);
+
+// Every installed or added entry, in the order of their appearance.
+std::vector<OverloadEntry*> entries();
 
 }  // namespace tilewise::dispatch

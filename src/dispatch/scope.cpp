@@ -38,6 +38,7 @@ namespace {
 bool select(const std::string& name, std::bitset<kMaxOverloads>& selected) {
   bool found = false;
   for (const OverloadEntry* entry : entries()) {
+    if (entry->id < 0) continue;
     if (entry->name == name || entry->name.substr(0, entry->name.find('.')) == name) {
       selected.set(static_cast<size_t>(entry->id));
       found = true;

@@ -25,6 +25,14 @@
 // Operators that came later.
 #define TILEWISE_HAS_FOREACH_POWSUM (TORCH_VERSION_MINOR >= 13)
 
+// Nodes of the autograd graph are counted by intrusive_ptr since 2.13, before by shared_ptr.
+#if TORCH_VERSION_MINOR >= 13
+#define TILEWISE_MAKE_NODE(Class) c10::make_intrusive<Class>()
+#else
+#define TILEWISE_MAKE_NODE(Class) \
+  std::shared_ptr<Class>(new Class, [](Class* node) { torch::autograd::deleteNode(node); })
+#endif
+
 namespace tilewise::dispatch {
 
 // Identifies our slot in the thread-local state that PyTorch hands from a thread to the autograd

@@ -134,10 +134,19 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
   }
 }
 
+codegen::ScalarFunction kernel_file_function(std::string_view module_and_name) {
+  const size_t colon = module_and_name.find(':');
+  return {"pointwise/" + std::string(module_and_name.substr(0, colon)),
+          std::string(module_and_name.substr(colon + 1)), ""};
+}
+
 }  // namespace
 
 PointwiseFunction::PointwiseFunction(const char* function, uint8_t dtypes, BoolCompute bool_compute)
-    : module_and_name_(function), dtypes_(dtypes), bool_compute_(bool_compute) {}
+    : function_(kernel_file_function(function)), dtypes_(dtypes), bool_compute_(bool_compute) {}
+
+PointwiseFunction::PointwiseFunction(codegen::ScalarFunction function)
+    : function_(std::move(function)), dtypes_(kAll), bool_compute_(BoolCompute::integer) {}
 
 const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
                                         const std::string& literals) {
@@ -149,10 +158,8 @@ const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
   if (const Generated* found = find()) return found->kernel;
   const std::lock_guard lock(mutex_);
   if (const Generated* found = find()) return found->kernel;
-  const std::string full = module_and_name_;
-  const size_t colon = full.find(':');
-  const codegen::ScalarFunction function{"pointwise/" + full.substr(0, colon),
-                                         full.substr(colon + 1), literals};
+  codegen::ScalarFunction function = function_;
+  function.literals = literals;
   auto* entry = new Generated{variant, literals,
                               Kernel(codegen::pointwise_name(function, variant), "kernel",
                                      codegen::pointwise_source(function, variant)),

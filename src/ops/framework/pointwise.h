@@ -72,6 +72,8 @@ class PointwiseFunction {
   // `function`: "activation:gelu", a file and function of kernels/pointwise/.
   PointwiseFunction(const char* function, uint8_t dtypes = kAll,
                     BoolCompute bool_compute = BoolCompute::integer);
+  // Any function, of `literals` alike in all calls: one that a user defines at run time.
+  explicit PointwiseFunction(codegen::ScalarFunction function);
 
   // Runs the function over the iterator's operands, computing in `compute`. Throws Refusal.
   void run(at::TensorIteratorBase& iter, at::ScalarType compute,
@@ -87,7 +89,7 @@ class PointwiseFunction {
 
   const Kernel& kernel(const codegen::PointwiseVariant& variant, const std::string& literals);
 
-  const char* module_and_name_;
+  const codegen::ScalarFunction function_;
   uint8_t dtypes_;
   BoolCompute bool_compute_;
   // A list that only grows at its head, so that readers need no lock; some ten entries in practice.
