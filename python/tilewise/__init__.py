@@ -15,16 +15,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tilewise.fusion import FusionError, pointwise
     from tilewise.reporting import Report, registered, report, reset
     from tilewise.scope import disable, enable, use
 
 __version__ = "0.1.0"
-__all__ = ["Report", "disable", "enable", "registered", "report", "reset", "use"]
+__all__ = [
+    "FusionError",
+    "Report",
+    "disable",
+    "enable",
+    "pointwise",
+    "registered",
+    "report",
+    "reset",
+    "use",
+]
 
 _MODULE_OF = {
+    "FusionError": "fusion",
     "Report": "reporting",
     "disable": "scope",
     "enable": "scope",
+    "pointwise": "fusion",
     "registered": "reporting",
     "report": "reporting",
     "reset": "reporting",

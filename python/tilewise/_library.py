@@ -34,6 +34,12 @@ _SIGNATURES: dict[str, tuple[list[type], type | None]] = {
     "tilewise_store_stats": ([ctypes.POINTER(ctypes.c_void_p)], ctypes.c_int),
     "tilewise_set_compile_mode": ([ctypes.c_char_p], ctypes.c_int),
     "tilewise_compile_mode": ([], ctypes.c_char_p),
+    "tilewise_define_pointwise": (
+        [ctypes.c_char_p, ctypes.POINTER(ctypes.c_void_p)],
+        ctypes.c_int,
+    ),
+    "tilewise_set_pointwise_resolver": ([ctypes.c_void_p], None),
+    "tilewise_pointwise_fail": ([ctypes.c_void_p, ctypes.c_char_p], None),
     "tilewise_free": ([ctypes.c_void_p], None),
 }
 

@@ -55,11 +55,14 @@ def _counters() -> list[tuple[str, str, int, dict[str, int]]]:
 
 def report() -> Report:
     """The counters of all operators that were called, as a dict that prints as a table."""
-    operators: dict[str, Any] = {
-        f"{name}/{device}": {"served": served, "fell_back": reasons}
-        for name, device, served, reasons in _counters()
-        if served or reasons
-    }
+    operators: dict[str, Any] = {}
+    for name, device, served, reasons in _counters():
+        if served or reasons:
+            # Fused functions of one name are one line.
+            entry = operators.setdefault(f"{name}/{device}", {"served": 0, "fell_back": {}})
+            entry["served"] += served
+            for reason, count in reasons.items():
+                entry["fell_back"][reason] = entry["fell_back"].get(reason, 0) + count
     text = ctypes.c_void_p()
     library.tilewise_runtime_statistics(ctypes.byref(text))
     return Report(
@@ -77,4 +80,8 @@ def reset() -> None:
 
 def registered(device: str = "cpu") -> list[str]:
     """The overloads taken over on "cpu" or "cuda", e.g. "add.Tensor"."""
-    return sorted(name for name, where, _, _ in _counters() if where == device)
+    return sorted(
+        name
+        for name, where, _, _ in _counters()
+        if where == device and not name.startswith("tilewise::")
+    )
