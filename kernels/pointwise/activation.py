@@ -54,7 +54,8 @@ def gelu(x, approximate: tl.constexpr):
         inner = 0.7978845608028654 * (x + 0.044715 * x * x * x)  # sqrt(2 / pi)
         return 0.5 * x * (1 + libdevice.tanh(inner))
     else:
-        return 0.5 * x * (1 + tl.erf(x * 0.7071067811865476))
+        half = 0.5 * x
+        return half + half * tl.erf(x * 0.7071067811865476)  # one fma instead of add and mul
 
 
 @triton.jit

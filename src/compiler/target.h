@@ -21,6 +21,12 @@ struct Target {
   bool has_fma;          // llvm.fma is one instruction; without it, it would be a call of libm.
   bool has_bf16_dot;     // llvm.x86.avx512bf16.dpbf16ps.* are instructions.
 
+  // vscalefps and vscalefpd: y * 2^n.
+  bool has_scalef() const { return vector_bytes == 64; }
+
+  // One instruction picks 16-bit lanes out of two vector registers.
+  bool has_word_shuffles() const { return vector_bytes == 64; }
+
   int vector_lanes(int element_bytes) const { return vector_bytes / element_bytes; }
 };
 

@@ -47,7 +47,7 @@ void print_math(char** arguments, int count) {
   const Target target = target_from_name(arguments[0]);
   const FloatType type = std::strcmp(arguments[1], "f64") == 0 ? FloatType::f64 : FloatType::f32;
   const int lanes = std::stoi(arguments[2]);
-  std::cout << math_declarations();
+  std::cout << math_declarations(target);
   for (int i = 3; i < count; ++i) {
     MathOp op;
     if (!math_op_from_name(arguments[i], op)) throw std::invalid_argument(arguments[i]);

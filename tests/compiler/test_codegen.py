@@ -769,3 +769,26 @@ def test_carried_tiles(rows, block, n):
         chunk[:, :width] = x[:, start : start + width]
         total, last = last + chunk, total
     assert torch.equal(out, total - last)
+
+
+@triton.jit
+def round_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+    offs = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + offs, mask=offs < n)
+    tl.store(y_ptr + offs, x.to(y_ptr.dtype.element_ty), mask=offs < n)
+
+
+@pytest.mark.parametrize("block", [1, 16, 256])
+def test_bf16_rounding_of_all_kinds_of_numbers(block):
+    """Ties, overflow, denormals, infinities and NaN, in vectors of any width."""
+    kernel = compile_kernel(
+        round_kernel, {"x_ptr": "*fp32", "y_ptr": "*bf16", "n": "i32"}, BLOCK=block
+    )
+    upper = torch.arange(0, 1 << 16, 37, dtype=torch.int32)
+    lower = torch.tensor([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], dtype=torch.int32)
+    x = ((upper[:, None] << 16) | lower).reshape(-1).view(torch.float32)
+    y = torch.zeros(x.numel(), dtype=torch.bfloat16)
+    kernel.run((triton.cdiv(x.numel(), block),), x, y, x.numel())
+    is_nan = torch.isnan(x)
+    assert torch.equal(torch.isnan(y), is_nan)
+    assert torch.equal(y[~is_nan].view(torch.int16), x[~is_nan].bfloat16().view(torch.int16))

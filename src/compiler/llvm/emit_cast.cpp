@@ -64,25 +64,13 @@ std::string LaneOps::convert_float(const std::string& value, ScalarKind from, Sc
                          ScalarKind::f32, to, lanes, rounding);
   }
   if (to == ScalarKind::bf16) {
-    // Round to nearest even on the bits: add half of the last kept place, less one if that is even.
-    // Overflow carries into the exponent and gives infinity. AVX512-BF16's own conversion flushes
-    // denormals and is not used.
     const std::string x = convert_float(value, from, ScalarKind::f32, lanes, rounding);
+    if (rounding == Rounding::nearest_even) return round_to_bfloat(x, lanes);
     const std::string raw = b_.assign("bitcast " + floats + " " + x + " to " + bits);
     const std::string upper = b_.assign("lshr " + bits + " " + raw + ", " + sixteen);
     const std::string is_nan = b_.assign("fcmp uno " + floats + " " + x + ", " + x);
     const std::string nan = integer_constant(0x7FC0, ScalarKind::i32, lanes);
-    if (rounding == Rounding::toward_zero) {
-      const std::string result = select(is_nan, nan, upper, ScalarKind::i32, lanes);
-      return b_.assign("trunc " + bits + " " + result + " to " + shorts);
-    }
-    const std::string odd =
-        b_.assign("and " + bits + " " + upper + ", " + integer_constant(1, ScalarKind::i32, lanes));
-    const std::string bias = b_.assign("add " + bits + " " + odd + ", " +
-                                       integer_constant(0x7FFF, ScalarKind::i32, lanes));
-    const std::string rounded = b_.assign("add " + bits + " " + raw + ", " + bias);
-    const std::string kept = b_.assign("lshr " + bits + " " + rounded + ", " + sixteen);
-    const std::string result = select(is_nan, nan, kept, ScalarKind::i32, lanes);
+    const std::string result = select(is_nan, nan, upper, ScalarKind::i32, lanes);
     return b_.assign("trunc " + bits + " " + result + " to " + shorts);
   }
   // Between f16 and f64 through f32, as PyTorch does: x86 has no instruction for it.

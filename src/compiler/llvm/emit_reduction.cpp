@@ -81,20 +81,8 @@ void NestEmitter::finish_reduction(Accumulator& accumulator) {
       std::vector<std::string> parts[2];
       for (size_t i = 0; i < count; ++i) {
         const ScalarKind kind = op.operands[i]->type.kind;
-        const std::string type = llvm_type(kind, lanes);
         for (int side = 0; side < 2; ++side) {
-          if (half == 1) {
-            parts[side].push_back(b_.assign("extractelement " + type + " " + values[i] + ", i64 " +
-                                            std::to_string(side)));
-            continue;
-          }
-          std::string indices;
-          for (int lane = 0; lane < half; ++lane) {
-            indices += (lane ? ", i32 " : "i32 ") + std::to_string(side * half + lane);
-          }
-          parts[side].push_back(b_.assign("shufflevector " + type + " " + values[i] + ", " + type +
-                                          " poison, <" + std::to_string(half) + " x i32> <" +
-                                          indices + ">"));
+          parts[side].push_back(ops_.slice(values[i], kind, lanes, side * half, half));
         }
       }
       values = ops_.combine(region, parts[0], parts[1], half);

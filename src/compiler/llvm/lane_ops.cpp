@@ -17,6 +17,21 @@ std::string LaneOps::splat(const std::string& scalar, ScalarKind kind, int lanes
                    std::to_string(lanes) + " x i32> zeroinitializer");
 }
 
+std::string LaneOps::slice(const std::string& value, ScalarKind kind, int lanes, int first,
+                           int count) {
+  if (count == lanes) return value;
+  const std::string type = llvm_type(kind, lanes);
+  if (count == 1) {
+    return b_.assign("extractelement " + type + " " + value + ", i64 " + std::to_string(first));
+  }
+  std::string indices;
+  for (int lane = first; lane < first + count; ++lane) {
+    indices += (lane > first ? ", i32 " : "i32 ") + std::to_string(lane);
+  }
+  return b_.assign("shufflevector " + type + " " + value + ", " + type + " poison, <" +
+                   std::to_string(count) + " x i32> <" + indices + ">");
+}
+
 std::string LaneOps::select(const std::string& condition, const std::string& yes,
                             const std::string& no, ScalarKind kind, int lanes) {
   const std::string type = llvm_type(kind, lanes);

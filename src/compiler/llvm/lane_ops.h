@@ -36,6 +36,8 @@ class LaneOps {
   std::string convert(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
   std::string unsigned_minimum(const std::string& value, int64_t bound, ScalarKind kind, int lanes);
+  // `count` of the lanes, from `first` on, as a vector.
+  std::string slice(const std::string& value, ScalarKind kind, int lanes, int first, int count);
   std::string select(const std::string& condition, const std::string& yes, const std::string& no,
                      ScalarKind kind, int lanes);
 
@@ -67,6 +69,9 @@ class LaneOps {
   std::string emit_extern(const Operation& op, const Operands& x, int lanes);
   std::string lane_by_lane(const std::string& function, const Operands& x, ScalarKind kind,
                            int lanes);
+  // emit_bfloat.cpp
+  std::string round_to_bfloat(const std::string& x, int lanes);
+  std::string round_bits_to_bfloat(const std::string& x, int lanes);
   // emit_cast.cpp
   bool emit_cast(const Operation& op, const Operands& x, int lanes, std::string& result);
   std::string narrow_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes,

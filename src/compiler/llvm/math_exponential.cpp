@@ -15,7 +15,7 @@ namespace tilewise::compiler::formulas {
 namespace {
 
 struct ExpReduction {
-  Value n;  // Low bits.
+  Rounded n;
   Value r;
 };
 
@@ -25,7 +25,7 @@ ExpReduction reduce(const Value& x) {
   const double high = x.is_wide() ? 0x1.62e42feep-1 : 0x1.63p-1;
   const double low = x.is_wide() ? 0x1.a39ef35793c76p-33 : -0x1.bd0106p-13;
   const Rounded n = round_product(x, std::numbers::log2e);
-  return {n.low_bits, fma(-n.number, low, fma(-n.number, high, x))};
+  return {n, fma(-n.number, low, fma(-n.number, high, x))};
 }
 
 // (exp(r) - 1 - r) / r^2.
@@ -33,9 +33,11 @@ Value exp_tail(const Value& r) {
   return r.is_wide() ? polynomial(r, kExpF64) : polynomial(r, kExpF32);
 }
 
-// y * 2^n, rounded once, for n in twice the range of exponents: by two factors, of which the first
-// keeps y normal.
-Value scale(const Value& y, const Value& n) {
+// y * 2^n, rounded once, for n in twice the range of exponents: by an instruction, or by two
+// factors, of which the first keeps y normal.
+Value scale(const Value& y, const Rounded& rounded) {
+  if (y.writer->has_scale(y)) return y.writer->scale(y, rounded.number);
+  const Value& n = rounded.low_bits;
   // The low bits of n sit below the bits of 1.5 of the rounder: move them up to have the sign.
   const int spare = n.is_wide() ? 13 : 10;
   const Value half = (n << spare) >> (spare + 1);
@@ -48,7 +50,7 @@ Value expm1_of_bounded(const Value& x) {
   const ExpReduction reduced = reduce(x);
   const Value& r = reduced.r;
   const Value small = fma(r * r, exp_tail(r), r);
-  const Value half_power = power_of_two(reduced.n - int64_t{1});
+  const Value half_power = power_of_two(reduced.n.low_bits - int64_t{1});
   return fma(small, half_power, half_power - 0.5) * 2.0;
 }
 
@@ -66,7 +68,7 @@ Value exp(const Value& argument) {
 Value exp_of_moderate(const Value& x) {
   const ExpReduction reduced = reduce(x);
   const Value& r = reduced.r;
-  return (fma(r * r, exp_tail(r), r) + 1.0) * power_of_two(reduced.n);
+  return (fma(r * r, exp_tail(r), r) + 1.0) * power_of_two(reduced.n.low_bits);
 }
 
 Value exp2(const Value& argument) {
@@ -75,7 +77,7 @@ Value exp2(const Value& argument) {
   const Rounded n = round_product(x, 1.0);
   const Value r = x - n.number;
   const Value tail = x.is_wide() ? polynomial(r, kExp2F64) : polynomial(r, kExp2F32);
-  return scale(fma(r, tail, 1.0), n.low_bits);
+  return scale(fma(r, tail, 1.0), n);
 }
 
 Value exp2_for_f32(const Value& x) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/llvm/math_library.h"
 
+#include <array>
+
 #include "base/check.h"
 #include "compiler/llvm/math_formulas.h"
 
@@ -75,8 +77,16 @@ std::string math_function(MathOp op, FloatType type, int lanes, const Target& ta
 
 // Of the cold branches (sin, cos, tan) and the f64 forms left to libm. They may set errno, which no
 // kernel reads, so that they count as pure.
-std::string math_declarations() {
+std::string math_declarations(const Target& target) {
   std::string text;
+  if (target.has_scalef()) {
+    for (const auto& [type, name, mask] :
+         {std::array{"<16 x float>", "ps", "i16"}, std::array{"<8 x double>", "pd", "i8"}}) {
+      const std::string vector = type;
+      text += "declare " + vector + " @llvm.x86.avx512.mask.scalef." + name + ".512(" + vector +
+              ", " + vector + ", " + vector + ", " + mask + ", i32)\n";
+    }
+  }
   for (const char* name :
        {"sin", "cos", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh"}) {
     text += std::string("declare double @") + name + "(double) nounwind willreturn memory(none)\n";

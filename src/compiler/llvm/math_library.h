@@ -59,7 +59,7 @@ int math_op_arity(MathOp op);                               // 2 for atan2 and p
 std::string math_function(MathOp op, FloatType type, int lanes, const Target& target,
                           std::string& name);
 
-// Declarations of the libm functions that any of the texts may call; unused ones cost nothing.
-std::string math_declarations();
+// Declarations of the functions that any of the texts may call; unused ones cost nothing.
+std::string math_declarations(const Target& target);
 
 }  // namespace tilewise::compiler

@@ -136,7 +136,7 @@ std::string ModuleText::global(const std::string& initializer) {
 std::string ModuleText::whole_text(const std::string& kernel) const {
   std::string text = "target triple = \"" + target_.triple + "\"\n" + globals_;
   for (const std::string& declaration : declarations_) text += declaration + "\n";
-  if (uses_math_) text += math_declarations();
+  if (uses_math_) text += math_declarations(target_);
   for (const auto& [name, function] : functions_) text += function;
   const std::string bits = std::to_string(target_.vector_bytes * 8);
   return text + kernel + "attributes #0 = { nounwind \"target-cpu\"=\"" + target_.cpu +

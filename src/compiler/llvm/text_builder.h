@@ -83,6 +83,7 @@ class ModuleText {
   const Target& target() const { return target_; }
   void declare(const std::string& declaration) { declarations_.insert(declaration); }
   void define(const std::string& name, const std::string& text) { functions_[name] = text; }
+  bool has_function(const std::string& name) const { return functions_.contains(name); }
   // The name of the math library's function, with its @.
   std::string math(MathOp op, FloatType type, int lanes);
   // A constant array; returns its name, with its @.

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdio>
+#include <vector>
 
 #include "base/check.h"
 
@@ -60,7 +61,8 @@ VectorWriter::VectorWriter(std::string_view name, FloatType type, int lanes, int
       kind_(type == FloatType::f64 ? Kind::f64 : Kind::f32),
       lanes_(lanes),
       arguments_(arguments),
-      has_fma_(target.has_fma) {
+      has_fma_(target.has_fma),
+      has_scalef_(target.has_scalef()) {
   TILEWISE_ASSERT(type == FloatType::f32 || type == FloatType::f64, name_);
   TILEWISE_ASSERT(lanes >= 1, name_);
 }
@@ -81,6 +83,53 @@ Value VectorWriter::integer(const Value& like, int64_t value) {
   return {
       this, wide ? Kind::i64 : Kind::i32,
       lanes_ == 1 ? literal : std::string("splat (") + (wide ? "i64 " : "i32 ") + literal + ")"};
+}
+
+bool VectorWriter::has_scale(const Value& y) const {
+  return has_scalef_ && lanes_ % (y.is_wide() ? 8 : 16) == 0;
+}
+
+// The intrinsic knows whole registers only.
+Value VectorWriter::scale(const Value& y, const Value& n) {
+  const int step = y.is_wide() ? 8 : 16;
+  const std::string type = type_of(y.kind);
+  const std::string part_type =
+      "<" + std::to_string(step) + (y.is_wide() ? " x double>" : " x float>");
+  const std::string name = y.is_wide() ? "pd.512" : "ps.512";
+  const std::string mask = y.is_wide() ? "i8 -1" : "i16 -1";
+  auto indices = [](int first, int count) {
+    std::string text = ", <" + std::to_string(count) + " x i32> <";
+    for (int i = first; i < first + count; ++i)
+      text += (i > first ? ", i32 " : "i32 ") + std::to_string(i);
+    return text + ">";
+  };
+  auto part = [&](const Value& value, int first) {
+    if (lanes_ == step) return value.text;
+    return emit(y.kind, "shufflevector " + type + " " + value.text + ", " + type + " poison" +
+                            indices(first, step))
+        .text;
+  };
+  std::vector<std::string> parts;
+  for (int first = 0; first < lanes_; first += step) {
+    const std::string a = part(y, first);
+    const std::string b = part(n, first);
+    parts.push_back(emit(y.kind, "call " + part_type + " @llvm.x86.avx512.mask.scalef." + name +
+                                     "(" + part_type + " " + a + ", " + part_type + " " + b + ", " +
+                                     part_type + " " + a + ", " + mask + ", i32 4)")
+                        .text);
+  }
+  for (int width = step; parts.size() > 1; width *= 2) {
+    const std::string half =
+        "<" + std::to_string(width) + (y.is_wide() ? " x double>" : " x float>");
+    std::vector<std::string> joined;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      joined.push_back(emit(y.kind, "shufflevector " + half + " " + parts[i] + ", " + half + " " +
+                                        parts[i + 1] + indices(0, 2 * width))
+                           .text);
+    }
+    parts = std::move(joined);
+  }
+  return {this, y.kind, parts[0]};
 }
 
 Value VectorWriter::emit(Kind kind, const std::string& instruction) {

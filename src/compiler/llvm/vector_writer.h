@@ -45,6 +45,10 @@ class VectorWriter {
   Value integer(const Value& like, int64_t value);  // As wide as `like`.
   bool has_fma() const { return has_fma_; }
 
+  // y * 2^n rounded once, for any whole n, given as a float: an instruction of some targets.
+  bool has_scale(const Value& y) const;
+  Value scale(const Value& y, const Value& n);
+
   // libm's results for the lanes where `condition` holds, in a cold function of its own that is
   // called only if one does. The other lanes have no meaning. At most once.
   Value call_libm_if_any(const Value& condition, std::string_view function);
@@ -69,6 +73,7 @@ class VectorWriter {
   int lanes_;
   int arguments_;
   bool has_fma_;
+  bool has_scalef_;
   int next_ = 0;
   std::string body_;
   std::string companion_;
