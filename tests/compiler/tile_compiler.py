@@ -19,14 +19,14 @@ from triton._C.libtriton import ir
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from tilewise.triton_backend import native, object_file
+from tilewise.triton_backend import errors, native, object_file
 from tilewise.triton_backend.compiler import CPUBackend
 from tilewise.triton_backend.compiler import make_ttir as run_ttir_passes
 
 if not native.library_path().exists():
     pytest.skip("libtilewise is not built", allow_module_level=True)
 
-CompileError = native.NativeError
+CompileError = errors.CompileError
 
 
 def compile_ttir(

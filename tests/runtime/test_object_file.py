@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tilewise.triton_backend import native, object_file
+from tilewise.triton_backend import errors, native, object_file
 
 # out[program] = grid.x * 1000 + program, over the range of programs; scratch is written.
 MODULE = """
@@ -63,7 +63,7 @@ def test_a_function_that_is_not_there_is_named() -> None:
 
 
 def test_an_unknown_target_names_those_that_there_are() -> None:
-    with pytest.raises(native.NativeError, match="x86-64-v3"):
+    with pytest.raises(errors.CompileError, match="x86-64-v3"):
         native.describe_cpu_target("z80")
 
 

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 
 from tilewise.triton_backend import driver as cpu_driver
+from tilewise.triton_backend import launcher
 
 
 @triton.jit
@@ -81,4 +82,4 @@ def test_float_arguments_become_the_bits_that_torch_has(value: float) -> None:
     ]:
         expected = torch.tensor(value, dtype=dtype).view(view).item()
         bits = 8 * dtype.itemsize
-        assert cpu_driver._slot(name, value) == expected % (1 << bits)
+        assert launcher.slot(name, value) == expected % (1 << bits)

@@ -16,7 +16,11 @@ from . import native, object_file
 
 @dataclass(frozen=True)
 class CPUOptions:
-    """Options as Triton names them. Warps and stages mean nothing here and are kept for callers."""
+    """Options as Triton names them.
+
+    Warps, stages and what else means nothing here is taken, so that the configurations of a kernel
+    for GPUs serve on a CPU too.
+    """
 
     num_warps: int = 1
     num_ctas: int = 1
@@ -37,6 +41,11 @@ class CPUOptions:
     launch_cooperative_grid: bool = False
     launch_pdl: bool = False
     ir_override: str | None = None
+    maxnreg: int | None = None
+    cluster_dims: tuple[int, ...] = (1, 1, 1)
+    waves_per_eu: int = 0
+    matrix_instr_nonkdim: int = 0
+    kpack: int = 1
 
     def hash(self) -> str:
         """All options are compile inputs."""

@@ -3,92 +3,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import struct
 from typing import Any
 
 from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
 
-from . import native
+from . import device_choice, native, timing
+from .launcher import CPULauncher
 
-
-def _float_packer(code: str, integer: str) -> Any:
-    pack, unpack = struct.Struct("<" + code).pack, struct.Struct("<" + integer).unpack
-    return lambda value: unpack(pack(value))[0]
-
-
-def _bf16_bits(value: float) -> int:
-    """Round to nearest even, as a conversion from fp32 does."""
-    bits = int(_float_packer("f", "I")(value))
-    if value != value:
-        return 0x7FC0
-    return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
-
-
-_FLOAT_BITS = {
-    "fp16": _float_packer("e", "H"),
-    "bf16": _bf16_bits,
-    "fp32": _float_packer("f", "I"),
-    "f32": _float_packer("f", "I"),
-    "fp64": _float_packer("d", "Q"),
-}
-
-
-def _slot(type_name: str, value: Any) -> int:
-    """One argument as the 8 bytes that the kernel reads."""
-    if type_name.startswith("*"):
-        if value is None:
-            return 0
-        if hasattr(value, "data_ptr"):
-            if hasattr(value, "device") and value.device.type != "cpu":
-                raise ValueError(
-                    f"the kernel runs on the CPU and got a tensor on {value.device}: "
-                    "move it to the CPU"
-                )
-            return int(value.data_ptr())
-        return int(value)
-    if type_name in _FLOAT_BITS:
-        return int(_FLOAT_BITS[type_name](float(value)))
-    return int(value) & 0xFFFFFFFFFFFFFFFF
-
-
-class CPULauncher:
-    """What Triton calls to run a compiled kernel; made once per compiled kernel."""
-
-    def __init__(self, source: Any, metadata: Any) -> None:
-        """`source.signature` names each parameter's type; constexpr ones take no slot."""
-        types = list(source.signature.values())
-        constant = {path[0] for path in getattr(source, "constants", {})}
-        self.passed = [
-            (i, t) for i, t in enumerate(types) if t != "constexpr" and i not in constant
-        ]
-        unsupported = [t for _, t in self.passed if not isinstance(t, str) or "tensordesc" in t]
-        if unsupported:
-            raise NotImplementedError(
-                f"parameters of type {unsupported[0]} are not supported on CPUs"
-            )
-
-    def __call__(
-        self,
-        grid_x: int,
-        grid_y: int,
-        grid_z: int,
-        stream: int,
-        function: int,
-        packed_metadata: Any,
-        launch_metadata: Any,
-        enter_hook: Any,
-        exit_hook: Any,
-        *args: Any,
-    ) -> None:
-        """Launches and waits: a CPU launch is synchronous."""
-        if enter_hook is not None:
-            enter_hook(launch_metadata)
-        slots = (ctypes.c_uint64 * len(self.passed))(*[_slot(t, args[i]) for i, t in self.passed])
-        native.cpu_launch(function, slots, (grid_x, grid_y, grid_z))
-        if exit_hook is not None:
-            exit_hook(launch_metadata)
+# Not the number of a GPU: Triton keeps the kernels of each device by it.
+_CPU_DEVICE = -1
 
 
 class _Utils:
@@ -120,7 +44,11 @@ class CPUDriver(DriverBase):
         """Only where no other backend has a device: Triton wants exactly one active driver."""
         from triton.backends import backends
 
-        return not any(b.driver.is_active() for b in backends.values() if b.driver is not cls)
+        if not any(b.driver.is_active() for b in backends.values() if b.driver is not cls):
+            return True
+        # Triton asks this once, before the first launch.
+        device_choice.install()
+        return False
 
     def map_python_to_cpp_type(self, ty: str) -> str:
         """Unused by this launcher; Triton's interface asks for it."""
@@ -132,7 +60,7 @@ class CPUDriver(DriverBase):
 
     def get_current_device(self) -> int:
         """There is one CPU."""
-        return 0
+        return _CPU_DEVICE
 
     def set_current_device(self, device: int) -> None:
         """There is one CPU."""
@@ -148,14 +76,12 @@ class CPUDriver(DriverBase):
         return torch.device("cpu")
 
     def get_device_interface(self) -> Any:
-        """`synchronize` and the like."""
-        import torch
-
-        return torch.cpu
+        """Events and `synchronize`, as torch.cuda has them."""
+        return timing.DeviceInterface
 
     def get_benchmarker(self) -> Any:
         """Wall time: there are no events."""
-        return benchmark
+        return timing.benchmark
 
     def get_empty_cache_for_benchmark(self) -> Any:
         """Larger than the last-level cache of most chips."""
@@ -166,21 +92,3 @@ class CPUDriver(DriverBase):
     def clear_cache(self, cache: Any) -> None:
         """Writes the buffer above, which evicts what a kernel left in the caches."""
         cache.zero_()
-
-
-def benchmark(kernel_call: Any, *, quantiles: list[float] | None = None, **_: Any) -> Any:
-    """Milliseconds per call: quantiles as asked, else the mean."""
-    import statistics
-    import time
-
-    kernel_call()
-    samples: list[float] = []
-    begin = time.perf_counter()
-    while len(samples) < 5 or (time.perf_counter() - begin < 0.1 and len(samples) < 1000):
-        start = time.perf_counter()
-        kernel_call()
-        samples.append((time.perf_counter() - start) * 1e3)
-    if not quantiles:
-        return statistics.fmean(samples)
-    samples.sort()
-    return [samples[min(len(samples) - 1, int(q * len(samples)))] for q in quantiles]

@@ -10,6 +10,8 @@ import os
 from ctypes import POINTER, byref, c_char_p, c_int, c_int32, c_int64, c_uint64, c_void_p
 from pathlib import Path
 
+from .errors import from_compiler
+
 
 class NativeError(RuntimeError):
     """libtilewise refused; the text is its own."""
@@ -94,7 +96,7 @@ def describe_cpu_target(name: str) -> dict[str, str]:
     """LLVM's names of a CPU target: triple, cpu and features."""
     described, error = c_void_p(), c_void_p()
     if library().tilewise_describe_cpu_target(name.encode(), byref(described), byref(error)) != 0:
-        raise NativeError(take_text(error))
+        raise from_compiler(take_text(error))
     return dict(json.loads(take_text(described)))
 
 
@@ -117,7 +119,7 @@ def compile_ttir(ttir: str, target: str, kernel: str) -> tuple[str, str]:
         byref(error),
     )
     if status != 0:
-        raise NativeError(take_text(error))
+        raise from_compiler(take_text(error))
     return take_text(llvm_ir), take_text(metadata)
 
 
@@ -127,7 +129,7 @@ def dump_stage(ttir: str, target: str, stage: str) -> str:
     dump.argtypes = [c_char_p] * 3 + [POINTER(c_void_p)] * 2
     text, error = c_void_p(), c_void_p()
     if dump(ttir.encode(), target.encode(), stage.encode(), byref(text), byref(error)) != 0:
-        raise NativeError(take_text(error))
+        raise from_compiler(take_text(error))
     return take_text(text)
 
 

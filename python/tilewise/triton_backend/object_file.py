@@ -6,6 +6,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from .errors import CompileError
+
 LLVMLITE_VERSION = "0.50"
 
 
@@ -15,14 +17,14 @@ def _llvm() -> Any:
         import llvmlite
         import llvmlite.binding as llvm
     except ImportError as error:
-        raise RuntimeError(
-            "CPU kernels are compiled by llvmlite, which is missing: "
-            f"pip install llvmlite=={LLVMLITE_VERSION}.*"
+        raise CompileError(
+            "CPU kernels are compiled by llvmlite, which is missing",
+            remedy=f"pip install llvmlite=={LLVMLITE_VERSION}.*",
         ) from error
     if not llvmlite.__version__.startswith(LLVMLITE_VERSION + "."):
-        raise RuntimeError(
-            f"CPU kernels need llvmlite {LLVMLITE_VERSION}, not {llvmlite.__version__}: "
-            f"pip install llvmlite=={LLVMLITE_VERSION}.*"
+        raise CompileError(
+            f"CPU kernels need llvmlite {LLVMLITE_VERSION}, not {llvmlite.__version__}",
+            remedy=f"pip install llvmlite=={LLVMLITE_VERSION}.*",
         )
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()

@@ -105,10 +105,16 @@ std::string KernelEmitter::emit_atomic(const Operation& op, const std::string& p
   const ScalarKind kind = op.operand(1)->type.kind;
   const std::string type = llvm_type(kind, 1);
   if (op.is("tt.atomic_cas")) {
-    if (is_float(kind)) throw CompileError(op.location, "compare-and-swap of floats");
-    const std::string pair = builder_.assign("cmpxchg ptr " + pointer + ", " + type + " " + value +
-                                             ", " + type + " " + replacement + " acq_rel acquire");
-    return builder_.assign("extractvalue { " + type + ", i1 } " + pair + ", 0");
+    // Floats are compared by their bits, as on GPUs.
+    const ScalarKind bits_kind = integer_of_width(bit_width(kind));
+    const std::string bits = llvm_type(bits_kind, 1);
+    const std::string expected = lane_ops_.bitcast(value, kind, bits_kind, 1);
+    const std::string desired = lane_ops_.bitcast(replacement, kind, bits_kind, 1);
+    const std::string pair =
+        builder_.assign("cmpxchg ptr " + pointer + ", " + bits + " " + expected + ", " + bits +
+                        " " + desired + " acq_rel acquire");
+    const std::string old = builder_.assign("extractvalue { " + bits + ", i1 } " + pair + ", 0");
+    return lane_ops_.bitcast(old, bits_kind, kind, 1);
   }
   std::string name = op.word("atomic_rmw_op");
   if (kind == ScalarKind::bf16 && name == "fadd") return emit_atomic_bfloat(pointer, value);

@@ -34,6 +34,7 @@ class LaneOps {
                             Rounding rounding = Rounding::nearest_even);
   // Between floats, or between signed integers.
   std::string convert(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
+  std::string bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
   std::string unsigned_minimum(const std::string& value, int64_t bound, ScalarKind kind, int lanes);
   // `count` of the lanes, from `first` on, as a vector.
@@ -81,7 +82,6 @@ class LaneOps {
   std::string widen_float8(const std::string& value, ScalarKind from, int lanes);
   std::string narrow_to_float8(const std::string& value, ScalarKind to, Rounding rounding,
                                int lanes);
-  std::string bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string float_to_integer(const std::string& value, ScalarKind from, ScalarKind to,
                                bool is_signed, int lanes);
 

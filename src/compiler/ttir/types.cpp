@@ -8,6 +8,19 @@ int bit_width(ScalarKind kind) {
   return kBits[static_cast<int>(kind)];
 }
 
+ScalarKind integer_of_width(int bits) {
+  switch (bits) {
+    case 8:
+      return ScalarKind::i8;
+    case 16:
+      return ScalarKind::i16;
+    case 32:
+      return ScalarKind::i32;
+    default:
+      return ScalarKind::i64;
+  }
+}
+
 int storage_bytes(ScalarKind kind) { return (bit_width(kind) + 7) / 8; }
 
 const char* kind_name(ScalarKind kind) {

@@ -40,6 +40,7 @@ inline bool is_integer(ScalarKind kind) {
 
 // Bits of the value itself: 1 for i1.
 int bit_width(ScalarKind kind);
+ScalarKind integer_of_width(int bits);
 // Bytes of an element in memory: an i1 takes one byte, as in PyTorch.
 int storage_bytes(ScalarKind kind);
 const char* kind_name(ScalarKind kind);  // "f32", as MLIR spells it.
