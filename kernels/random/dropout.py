@@ -28,12 +28,12 @@ def _drop_lane(
 
 @triton.jit
 def native_dropout(
-    x_ptr, out_ptr, mask_ptr, count, keep_probability, scale, seed, offset,
+    x_ptr, out_ptr, mask_ptr, count, keep_probability, scale, seed, offset, offset_in_graph,
     ACC: tl.constexpr, CHUNKS: tl.constexpr,
 ):  # fmt: skip
     """Dense x, out, mask of `count` elements; grid cdiv(count, CHUNKS * 1024)."""
     chunk = tl.program_id(0).to(tl.int64) * CHUNKS + tl.arange(0, CHUNKS)
-    bits0, bits1, bits2, bits3 = draw(seed, offset, chunk)
+    bits0, bits1, bits2, bits3 = draw(seed, offset, offset_in_graph, chunk)
     start = chunk * CHUNK
     _drop_lane(x_ptr, out_ptr, mask_ptr, start, count, keep_probability, scale, bits0, ACC)
     _drop_lane(x_ptr, out_ptr, mask_ptr, start + GROUPS, count, keep_probability, scale, bits1, ACC)

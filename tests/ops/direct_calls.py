@@ -95,6 +95,10 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "amax": lambda: [_x(5, 7), [1]],
     "amin": lambda: [_x(5, 7), [0]],
     "any.dim": lambda: [_x(5, 7) > 0.5, 0],
+    "arange": lambda: [9],
+    "arange.start": lambda: [2, 9],
+    "arange.start_step": lambda: [2, 9, 2],
+    "arange.start_out": lambda: [2, 9, 2],
     "baddbmm": lambda: [_x(2, 5, 3), _x(2, 5, 7), _x(2, 7, 3)],
     "baddbmm_": lambda: [_x(2, 5, 3), _x(2, 5, 7), _x(2, 7, 3)],
     "bmm": lambda: [_x(2, 5, 7), _x(2, 7, 3)],
@@ -103,19 +107,36 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "clamp_": lambda: [_x(5, 7), None, 0.8],
     "embedding": lambda: [_x(9, 7), torch.tensor([[1, 8], [0, 3]])],
     "embedding_dense_backward": lambda: [_x(2, 7), torch.tensor([4, 4]), 9, -1, False],
+    "eye.m_out": lambda: [5, 7],
+    "eye.out": lambda: [5],
+    "fill.Scalar": lambda: [_x(5, 7), 2.5],
+    "full": lambda: [[5, 7], 2.5],
+    "full_like": lambda: [_x(5, 7), 2.5],
     "gelu": lambda: [_x(5, 7)],
     "gelu_": lambda: [_x(5, 7)],
     "gelu_backward": lambda: [_x(5, 7), _x(5, 7)],
     "linalg_vector_norm": lambda: [_x(5, 7), 2.0, [1]],
+    "linspace": lambda: [-1.0, 3.0, 11],
+    "linspace.out": lambda: [-1.0, 3.0, 11],
+    "logspace.out": lambda: [-1.0, 3.0, 11, 2.0],
     "masked_fill": lambda: [_x(5, 7), _x(5, 7) > 0.5, 2.0],
     "masked_fill_": lambda: [_x(5, 7), _x(7) > 0.5, 2.0],
     "mean": lambda: [_x(5, 7), [1]],
     "mm": lambda: [_x(5, 7), _x(7, 3)],
     "native_layer_norm": lambda: [_x(5, 7), [7], _x(7), _x(7), 1e-5],
     "native_layer_norm_backward": _layer_norm_backward,
+    "new_full": lambda: [_x(5, 7), [2, 3], 2.5],
+    "new_ones": lambda: [_x(5, 7), [2, 3]],
+    "new_zeros": lambda: [_x(5, 7), [2, 3]],
     "nll_loss_backward": _nll_backward,
     "nll_loss_forward": _nll,
+    "ones": lambda: [[5, 7]],
+    "range.out": lambda: [1, 9, 2],
     "sum": lambda: [_x(5, 7), [0]],
+    "tril": lambda: [_x(5, 7), 1],
+    "triu": lambda: [_x(5, 7), 1],
+    "triu_": lambda: [_x(5, 7), -1],
+    "zeros": lambda: [[5, 7]],
     "where": lambda: [_x(5, 7) > 0.5, _x(5, 7), _x(7)],
 }
 
@@ -147,7 +168,7 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
     schema = find_overload(name)._schema
     base = name.partition(".")[0]
     ordinary = [a for a in schema.arguments if not a.is_out]
-    make = MATCHED.get(name.removesuffix("_out")) or MATCHED.get(base)
+    make = MATCHED.get(name) or MATCHED.get(name.removesuffix("_out")) or MATCHED.get(base)
     if base in ("all", "any") and "dim" not in [a.name for a in ordinary]:
         values: Arguments = [_x(5, 7) > 0.5]
     elif make is not None:
@@ -168,6 +189,8 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
         a.name: torch.empty(0, dtype=_out_dtype(base, values)) for a in schema.arguments if a.is_out
     }
     keywords = outs | KEYWORDS.get(base, {})
+    if any(a.name == "device" for a in schema.arguments):
+        keywords["device"] = torch.device(device)
     if name.endswith(".tensor_lr"):
         keywords["lr"] = torch.tensor(0.1)
     return _moved(values, device), dict(

@@ -20,6 +20,7 @@ REACHED_THROUGH: dict[str, tuple[str, ...]] = {
     "_log_softmax_backward_data": ("log_softmax",),
     "_softmax": ("softmax",),
     "_softmax_backward_data": ("softmax",),
+    "arange": ("arange",),
     "copy_": ("clone", "contiguous", "to"),
     "embedding": ("nn.functional.embedding",),
     "embedding_dense_backward": ("nn.functional.embedding",),

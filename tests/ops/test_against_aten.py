@@ -22,7 +22,11 @@ DTYPES = operator_samples.ALL_DTYPES if FULL else operator_samples.EVERYDAY_DTYP
 SAMPLE_LIMIT = None if FULL else 12
 
 # Random operators have tests of their own: the same seed gives other numbers than stock PyTorch's.
-RANDOM = {"bernoulli_", "native_dropout", "native_dropout_backward", "normal_", "uniform_"}
+RANDOM = {
+    *("bernoulli", "bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_"),
+    *("native_dropout", "native_dropout_backward", "normal", "normal_", "rand", "rand_like"),
+    *("randn", "randn_like", "random_", "uniform_"),
+}
 
 OVERLOADS = [name for name in tilewise.registered(DEVICE) if name.split(".")[0] not in RANDOM]
 OPINFO_NAMES = sorted(

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors filled with random numbers in place. What is drawn follows memory, not logical order.
+#include "ops/random/distribution.h"
+
+#include <cmath>
+
 #include "ops/framework/launch.h"
 #include "ops/framework/plain_op.h"
 #include "ops/framework/scalar_range.h"
@@ -8,65 +11,73 @@
 namespace tilewise::ops {
 namespace {
 
-using OptionalGenerator = std::optional<at::Generator>;
+// Ranges up to this one are drawn from 32 bits; see the kernels' _below.
+constexpr uint64_t kNarrowRange = uint64_t{1} << 24;
+
+template <class AddParameters>
+void fill(Distribution distribution, bool wide, const Tensor& self,
+          const OptionalGenerator& generator, AddParameters add_parameters) {
+  static const Kernel narrow_kernel("random/distribution", "fill");
+  static const Kernel wide_kernel("random/distribution", "fill_wide");
+  const int64_t count = self.numel();
+  if (count == 0) return;
+  const PhiloxState random =
+      take_random_numbers(generator, self.device(), wide ? 2 * count : count);
+  runtime::ArgumentPack pack;
+  detail::add(pack, written(self));
+  pack.typed_integer(count, count > INT32_MAX ? DType::i64 : DType::i32);
+  add_parameters(pack);
+  random.add_to(pack);
+  pack.constant(static_cast<int64_t>(distribution));
+  pack.constant(1);
+  LaunchOptions options;
+  options.num_stages = 1;
+  options.grain = 8;
+  launch_packed(wide ? wide_kernel : narrow_kernel, pack, options,
+                grid_1d(ceil_div(count, wide ? 512 : 1024)), self.device());
+}
+
+// Kernels do their floating point in fp32 unless the elements are wider.
+bool is_wide(const Tensor& self) { return self.element_size() == 8; }
+
+}  // namespace
 
 const char* refuse_fill(const Tensor& self) {
-  if (!self.is_floating_point()) return "random fill of a dtype that is not floating";
   return self.is_non_overlapping_and_dense() ? nullptr : "random fill of a tensor with gaps";
 }
 
-// `first` and `second` are the distribution's parameters.
-Tensor& fill(const Kernel& kernel, Tensor& self, const OptionalGenerator& generator,
-             auto... parameters) {
-  const int64_t count = self.numel();
-  if (count == 0) return self;
-  const PhiloxState random = take_random_numbers(generator, self.device(), count);
-  LaunchOptions options;
-  options.grain = 8;
-  launch(kernel, options, grid_1d(ceil_div(count, 1024)), self, written(self), stride(count),
-         parameters..., int64(random.seed), int64(random.offset), constant(1));
-  return self;
+const char* refuse_floating_fill(const Tensor& self) {
+  if (!self.is_floating_point()) return "random fill of a dtype that is not floating";
+  return refuse_fill(self);
 }
 
-struct Uniform : PlainOp {
-  static const char* refuse(const Tensor& self, double from, double to, const OptionalGenerator&) {
-    const at::ScalarType dtype = self.scalar_type();
-    if (!(from <= to) || !is_representable(from, dtype) || !is_representable(to - from, dtype))
-      return "uniform: bounds";
-    // 24 random bits are less than an f64 has room for.
-    return dtype == at::kDouble ? "uniform numbers in f64" : refuse_fill(self);
-  }
-  static Tensor& call(Tensor& self, double from, double to, OptionalGenerator generator) {
-    static const Kernel kernel("random/distribution", "uniform");
-    return fill(kernel, self, generator, from, to);
-  }
-};
-TILEWISE_OPERATOR(Uniform, "uniform_");
+const char* refuse_uniform(const Tensor& self, double from, double to) {
+  const at::ScalarType dtype = self.scalar_type();
+  if (!(from <= to) || !is_representable(from, dtype) || !is_representable(to, dtype) ||
+      !is_representable(to - from, dtype))
+    return "uniform: bounds";
+  return refuse_floating_fill(self);
+}
 
-struct Normal : PlainOp {
-  static const char* refuse(const Tensor& self, double, double std, const OptionalGenerator&) {
-    if (!(std >= 0)) return "normal: standard deviation";
-    return self.scalar_type() == at::kDouble ? "normal numbers in f64" : refuse_fill(self);
-  }
-  static Tensor& call(Tensor& self, double mean, double std, OptionalGenerator generator) {
-    static const Kernel kernel("random/distribution", "normal");
-    return fill(kernel, self, generator, mean, std);
-  }
-};
-TILEWISE_OPERATOR(Normal, "normal_");
+void fill_random(Distribution distribution, const Tensor& self, const OptionalGenerator& generator,
+                 double a, double b) {
+  const bool wide = is_wide(self);
+  fill(distribution, wide, self, generator, [&](runtime::ArgumentPack& pack) {
+    for (const double parameter : {a, b})
+      if (wide)
+        pack.floating64(parameter);
+      else
+        pack.floating(parameter);
+  });
+}
 
-// On a CPU, nn.Dropout in training calls this one.
-struct Bernoulli : PlainOp {
-  static const char* refuse(const Tensor& self, double p, const OptionalGenerator&) {
-    if (!(p >= 0 && p <= 1)) return "bernoulli: probability outside of [0, 1]";
-    return refuse_fill(self);
-  }
-  static Tensor& call(Tensor& self, double p, OptionalGenerator generator) {
-    static const Kernel kernel("random/distribution", "bernoulli");
-    return fill(kernel, self, generator, p);
-  }
-};
-TILEWISE_OPERATOR(Bernoulli, "bernoulli_.float");
+void fill_integers(const Tensor& self, const OptionalGenerator& generator, int64_t first,
+                   uint64_t range) {
+  const bool wide = range == 0 || range > kNarrowRange;
+  fill(Distribution::integer, wide, self, generator, [&](runtime::ArgumentPack& pack) {
+    pack.typed_integer(first, DType::i64);
+    pack.typed_integer(static_cast<int64_t>(range), DType::i64);
+  });
+}
 
-}  // namespace
 }  // namespace tilewise::ops

@@ -32,15 +32,20 @@ struct NativeDropout : PlainOp {
     const bool is_double = input.scalar_type() == at::kDouble;
     LaunchOptions options;
     options.grain = 8;
-    const auto run = [&](auto factor) {
-      launch(kernel, options, grid_1d(ceil_div(count, 1024)), input, input, written(out),
-             written(mask), stride(count), keep, factor, int64(random.seed), int64(random.offset),
-             constant(is_double ? DType::fp64 : DType::fp32), constant(1));
-    };
+    runtime::ArgumentPack pack;
+    detail::add(pack, input);
+    detail::add(pack, written(out));
+    detail::add(pack, written(mask));
+    pack.stride(count);
+    pack.floating(keep);
     if (is_double)
-      run(fp64(scale));
+      pack.floating64(scale);
     else
-      run(scale);
+      pack.floating(scale);
+    random.add_to(pack);
+    pack.constant_dtype(is_double ? DType::fp64 : DType::fp32);
+    pack.constant(1);
+    launch_packed(kernel, pack, options, grid_1d(ceil_div(count, 1024)), input.device());
     return {std::move(out), std::move(mask)};
   }
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Seed and offset of PyTorch's default generator for one call of a random operator; the layout of
-// the numbers is in kernels/common/philox.py, Note [Random number layout].
+// Seed and offset of PyTorch's generator for one call of a random operator; the layout of the
+// numbers is in kernels/common/philox.py, Note [Random number layout].
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -9,17 +9,26 @@
 #include <cstdint>
 #include <optional>
 
+#include "runtime/argument_pack.h"
+
 namespace tilewise::ops {
 
+// While a graph is captured, seed and offset are addresses in the GPU's memory, which a replay
+// reads anew, and the offset within the graph is added.
 struct PhiloxState {
-  int64_t seed;
-  int64_t offset;
+  uint64_t seed;
+  uint64_t offset;
+  uint64_t offset_in_graph;
+  bool is_captured;
+
+  // Adds the kernel's parameters seed, offset and offset_in_graph.
+  void add_to(runtime::ArgumentPack& pack) const;
 };
 
-// Takes `count` numbers. On a GPU the generator's own seed and offset, which it advances; throws a
-// Refusal while a graph is captured, where these live in device memory. PyTorch's CPU generator has
-// no offset: one 64-bit draw from it is the seed, so that it advances, and its state can be saved,
-// as ever.
+// Takes `count` numbers: the generator's own seed and offset, which moves on by `count`, rounded up
+// to 1024. PyTorch's CPU generator has no offset; 1024 times its engine's position serves
+// (engine_position.h), so the same seed gives the same numbers on a CPU and on a GPU. Beyond what
+// can be counted, two numbers drawn from the engine are the seed.
 PhiloxState take_random_numbers(const std::optional<at::Generator>& generator, c10::Device device,
                                 int64_t count);
 

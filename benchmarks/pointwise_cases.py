@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of registered overloads for measuring: which of them are pointwise, and on what inputs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_flatten, tree_map
+
+import tilewise
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "ops"))
+import direct_calls
+
+# What the kernels of the families are called: generated ones by their layout, others by folder.
+_MARKS = ("_flat_", "foreach/", "foreach_", "random/", "creation/")
+_RANKS = tuple(f"_{rank}d_" for rank in range(2, 9))
+
+
+def _is_ours(kernel_name: str) -> bool:
+    return any(mark in kernel_name for mark in (*_MARKS, *_RANKS))
+
+
+def launches() -> dict[str, int]:
+    """Launches of each kernel so far."""
+    kernels = tilewise.report()["runtime"]["kernels"]
+    counts: dict[str, int] = {}
+    for kernel in kernels:
+        counts[kernel["name"]] = counts.get(kernel["name"], 0) + kernel["launches"]
+    return counts
+
+
+def arguments(
+    overload: str, shape: tuple[int, ...], dtype: torch.dtype, device: str
+) -> tuple[list[Any], dict[str, Any]]:
+    """The tests' arguments for a direct call, with `shape` where those have (5, 7)."""
+    generator = torch.Generator(device).manual_seed(0)
+
+    def make(*small: int) -> torch.Tensor:
+        size = shape if small == (5, 7) else shape[-1:] if small == (7,) else small
+        with tilewise.use(active=False):
+            return torch.rand(size, device=device, generator=generator) + 0.25
+
+    original = direct_calls._x
+    direct_calls._x = make
+    try:
+        positional, keywords = direct_calls.make_arguments(overload, device)
+    finally:
+        direct_calls._x = original
+
+    def narrowed(value: Any) -> Any:
+        wants = isinstance(value, torch.Tensor) and value.dtype == torch.float32 and value.dim()
+        return value.to(dtype) if wants else value
+
+    sizes = lambda v: list(shape) if isinstance(v, list) and v in ([5, 7], [2, 3]) else v  # noqa: E731
+    positional = [sizes(value) for value in tree_map(narrowed, positional)]
+    return positional, tree_map(narrowed, keywords)
+
+
+def make_call(
+    overload: str, shape: tuple[int, ...], dtype: torch.dtype, device: str
+) -> tuple[Callable[[], Any], int]:
+    """The call, and the bytes of the tensors that go in."""
+    op = direct_calls.find_overload(overload)
+    positional, keywords = arguments(overload, shape, dtype, device)
+    tensors = [t for t in tree_flatten((positional, keywords))[0] if isinstance(t, torch.Tensor)]
+    return lambda: op(*positional, **keywords), sum(t.nbytes for t in tensors)
+
+
+def is_pointwise(overload: str, dtype: torch.dtype, device: str) -> bool:
+    """Whether a small call is served, strictly, by kernels of these families alone. (Compiles.)"""
+    try:
+        call, _ = make_call(overload, (5, 7), dtype, device)
+        before = launches()
+        with tilewise.use(strict=True):
+            call()
+    except Exception:  # not for this dtype, or a family whose operands belong together
+        return False
+    launched = [name for name, count in launches().items() if count > before.get(name, 0)]
+    return bool(launched) and all(map(_is_ours, launched))
+
+
+# The parameters of a Llama of one billion: 32 layers of 9 tensors, the embedding, the last norm.
+def llama_shapes(
+    hidden: int = 1536, inner: int = 4096, layers: int = 32, words: int = 32000
+) -> list[tuple[int, ...]]:
+    """290 shapes, 955 million elements."""
+    layer = [*[(hidden, hidden)] * 4, *[(inner, hidden)] * 2, (hidden, inner), (hidden,), (hidden,)]
+    return [(words, hidden), *layer * layers, (hidden,)]

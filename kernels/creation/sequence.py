@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tensors whose elements follow from their index: arange, linspace, logspace, eye.
+
+Numbers are computed in fp64 (int64 for `integers`), as ATen's CPU kernels do, and rounded once.
+`stride`: of the 1-d result, in elements.
+"""
+
+import triton
+import triton.language as tl
+from triton.language.extra import libdevice
+
+
+@triton.jit
+def _positions(n, BLOCK: tl.constexpr):
+    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    return index, index < n
+
+
+@triton.jit
+def integers(out_ptr, n, stride, start, step, BLOCK: tl.constexpr):
+    """start + step * i; grid cdiv(n, BLOCK)."""
+    index, mask = _positions(n, BLOCK)
+    tl.store(out_ptr + index * stride, (start + step * index).to(out_ptr.dtype.element_ty), mask)
+
+
+@triton.jit
+def numbers(out_ptr, n, stride, start, step, BLOCK: tl.constexpr):
+    """start + step * i; grid cdiv(n, BLOCK)."""
+    index, mask = _positions(n, BLOCK)
+    value = start + step * index.to(tl.float64)
+    tl.store(out_ptr + index * stride, value.to(out_ptr.dtype.element_ty), mask)
+
+
+@triton.jit
+def between(out_ptr, n, stride, start, end, step, base, POWER: tl.constexpr, BLOCK: tl.constexpr):
+    """n numbers from start to end, each half counted from its own end, so that both are exact;
+    `base` to that power if POWER. Grid cdiv(n, BLOCK).
+    """
+    index, mask = _positions(n, BLOCK)
+    from_start = start + step * index.to(tl.float64)
+    from_end = end - step * (n - 1 - index).to(tl.float64)
+    value = tl.where(index < n // 2, from_start, from_end)
+    if POWER:
+        value = libdevice.pow(tl.zeros_like(value) + base, value)
+    tl.store(out_ptr + index * stride, value.to(out_ptr.dtype.element_ty), mask)
+
+
+@triton.jit
+def identity(out_ptr, n, columns, BLOCK: tl.constexpr):
+    """The n elements of a contiguous matrix with ones on its diagonal; grid cdiv(n, BLOCK)."""
+    index, mask = _positions(n, BLOCK)
+    value = index // columns == index % columns
+    tl.store(out_ptr + index, value.to(out_ptr.dtype.element_ty), mask)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tril and triu: copies one triangle of each matrix of a batch, zeros elsewhere; one read (of the
+tiles that are kept) and one write. Column c of row r belongs to tril if c - r <= diagonal, to triu
+if c - r >= diagonal.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def triangle(
+    x_ptr, out_ptr, rows, columns, diagonal, x_batch, x_row, x_column, out_batch, out_row,
+    out_column, UPPER: tl.constexpr, BLOCK_Y: tl.constexpr, BLOCK_X: tl.constexpr,
+):  # fmt: skip
+    """x, out [batch, rows, columns], strides in elements; grid batch * cdiv(rows, BLOCK_Y) *
+    cdiv(columns, BLOCK_X).
+    """
+    across = tl.cdiv(columns, BLOCK_X)
+    down = tl.cdiv(rows, BLOCK_Y)
+    program = tl.program_id(0)
+    batch = (program // (across * down)).to(tl.int64)
+    row = program // across % down * BLOCK_Y + tl.arange(0, BLOCK_Y)[:, None]
+    column = program % across * BLOCK_X + tl.arange(0, BLOCK_X)[None, :]
+    inside = (row < rows) & (column < columns)
+    if UPPER:
+        kept = column - row >= diagonal
+    else:
+        kept = column - row <= diagonal
+    row = row.to(tl.int64)
+    column = column.to(tl.int64)
+    x = tl.load(
+        x_ptr + batch * x_batch + row * x_row + column * x_column, mask=inside & kept, other=0
+    )
+    tl.store(out_ptr + batch * out_batch + row * out_row + column * out_column, x, mask=inside)
