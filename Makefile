@@ -7,6 +7,8 @@
 #   make demo        the demo; options in DEMO="--query 'open a file'"
 #   make test        C++ tests (ctest) and Python tests (pytest)
 #   make test-full   the same with every sample and dtype
+#   make test-asan   the C++ tests of compiler and runtime with sanitizers, in build-asan/
+#   make fuzz        random kernels and damaged Triton IR; SEED=7 SECONDS=600 as you like
 #   make lint        format, types, spelling, layering, duplicates, clang-tidy on what changed
 #   make lint-full   the same with clang-tidy on every file
 #   make bench       measure on this machine; results in benchmarks/results/
@@ -18,7 +20,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-full lint lint-full bench format doctor clean
+.PHONY: setup build demo test test-full test-asan fuzz lint lint-full bench format doctor clean
 
 PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
@@ -63,6 +65,24 @@ test: build $(VENV)/.cross-tools
 test-full: build $(VENV)/.cross-tools
 	@$(IN_VENV) ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 	TILEWISE_TEST_FULL=1 $(BIN)/python -m pytest -q -n $(JOBS) $(CTEST_RUNS) $(PYTEST)
+
+test-asan: setup
+	@$(IN_VENV) cmake --preset core-asan -DPython3_EXECUTABLE=$(CURDIR)/$(BIN)/python > /dev/null
+	@$(IN_VENV) cmake --build build-asan -j $(JOBS)
+	@$(IN_VENV) ctest --test-dir build-asan --output-on-failure -j $(JOBS)
+
+# Half of the time each; the seed is printed, so that a failure can be repeated.
+ifndef SEED
+SEED := $(shell echo $$RANDOM)
+endif
+SECONDS ?= 600
+fuzz: build
+	@echo "SEED=$(SEED)"
+	TILEWISE_LIBRARY=$(BUILD)/tests/runtime/libtilewise_core.so $(BIN)/python \
+	  tests/compiler/fuzz/run_kernels.py --seed $(SEED)000 --seconds $$(($(SECONDS) / 2))
+	TILEWISE_FUZZ_TTIR=$(BUILD)/tests/compiler/fuzz_ttir TILEWISE_FUZZ_SEED=$(SEED) \
+	  TILEWISE_FUZZ_ROUNDS=100000000 TILEWISE_FUZZ_SECONDS=$$(($(SECONDS) / 2)) \
+	  $(BIN)/python -m pytest -q tests/compiler/test_fuzz_ttir.py
 
 lint: $(BUILD)/build.ninja
 	@$(IN_VENV) tools/lint.sh $(BUILD) changed

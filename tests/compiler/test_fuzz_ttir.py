@@ -15,13 +15,14 @@ from ttir_corpus import write_corpus
 PROGRAM = os.environ.get("TILEWISE_FUZZ_TTIR", "")  # Set by ctest.
 SEED = os.environ.get("TILEWISE_FUZZ_SEED", "1")
 ROUNDS = os.environ.get("TILEWISE_FUZZ_ROUNDS", "6000")
+SECONDS = os.environ.get("TILEWISE_FUZZ_SECONDS", "120")
 if not PROGRAM:
     pytest.skip("TILEWISE_FUZZ_TTIR names no program", allow_module_level=True)
 
 
 def test_damaged_texts_are_refused_or_compiled(tmp_path):
     assert write_corpus(tmp_path) > 30
-    command = [PROGRAM, tmp_path, SEED, ROUNDS, "120"]
+    command = [PROGRAM, tmp_path, SEED, ROUNDS, SECONDS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     accepted = sorted(tmp_path.glob("accepted-*.ll"))
