@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/cpu/compiler_runtime.h"
+#include "backends/cpu/device_functions.h"
 #include "backends/cpu/elf_object.h"
 #include "backends/cpu/kernel_messages.h"
 #include "backends/cpu/relocation.h"
@@ -258,6 +259,7 @@ class ImageBuilder {
 void* resolve_process_symbol(const std::string& name) {
   if (void* address = find_runtime_function(name)) return address;
   if (void* address = find_message_function(name)) return address;
+  if (void* address = find_device_function(name)) return address;
   if (void* address = dlsym(RTLD_DEFAULT, name.c_str())) return address;
   // A program need not have loaded libm; it stays loaded once it is.
   static void* const libm = dlopen("libm.so.6", RTLD_LAZY | RTLD_LOCAL);

@@ -67,7 +67,10 @@ class LaneOps {
   // emit_math.cpp
   bool emit_math(const Operation& op, const Operands& x, ScalarKind kind, int lanes,
                  std::string& result);
+  // emit_extern.cpp
   std::string emit_extern(const Operation& op, const Operands& x, int lanes);
+  bool emit_extern_integer(const Operation& op, const Operands& x, int lanes, std::string& result);
+  std::string call_runtime(const Operation& op, const Operands& x, int lanes);
   std::string lane_by_lane(const std::string& function, const Operands& x, ScalarKind kind,
                            int lanes);
   // emit_bfloat.cpp

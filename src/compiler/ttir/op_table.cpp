@@ -90,7 +90,7 @@ constexpr OpInfo kOps[] = {
     {"tt.addptr", OpClass::elementwise, 2, 2, 1, 1},
     {"tt.bitcast", OpClass::elementwise, 1, 1, 1, 0},
     {"tt.clampf", OpClass::elementwise, 3, 3, 1, 2},
-    {"tt.extern_elementwise", OpClass::elementwise, 1, 3, 1, kFunction},
+    {"tt.extern_elementwise", OpClass::elementwise, 1, 4, 1, kFunction},
     {"tt.fp_to_fp", OpClass::elementwise, 1, 1, 1, 2},
     {"tt.int_to_ptr", OpClass::elementwise, 1, 1, 1, 0},
     {"tt.mulhiui", OpClass::elementwise, 2, 2, 1, 3},

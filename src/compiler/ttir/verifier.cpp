@@ -86,6 +86,10 @@ std::string reason_against(const std::string& name) {
   if (name == "tt.elementwise_inline_asm") {
     return "inline assembly is written for one GPU; express it by operations of triton.language";
   }
+  if (name == "tt.dot_scaled") {
+    return "products of scaled tiles (tl.dot_scaled) are not supported on the CPU; scale the "
+           "operands and use tl.dot";
+  }
   if (name.starts_with("ttg.") || name.starts_with("ttng.") || name.starts_with("nvgpu.") ||
       name.starts_with("amdg.")) {
     return "an operation of a GPU dialect; compile the kernel's own Triton IR for the CPU";
