@@ -110,7 +110,11 @@ std::string LaneOps::emit_extern(const Operation& op, const Operands& operands, 
   bool same_kinds = kind == result_kind;
   for (const Value* operand : op.operands) same_kinds &= operand->type.kind == kind;
   if (same_kinds && emit_math(op, operands, kind, lanes, result)) return result;
-  if (is_runtime_function(symbol, op)) return call_runtime(op, operands, lanes);
+  if (is_runtime_function(symbol, op)) {
+    std::vector<ScalarKind> kinds;
+    for (const Value* operand : op.operands) kinds.push_back(operand->type.kind);
+    return call_external(symbol, kinds, result_kind, operands, lanes);
+  }
   // pow with an integer exponent.
   for (int i = 1; i < op.operand_count() && is_float(kind); ++i) {
     if (is_integer(op.operand(i)->type.kind)) {
@@ -127,61 +131,6 @@ std::string LaneOps::emit_extern(const Operation& op, const Operands& operands, 
   if (kind == result_kind && emit_math(op, x, kind, lanes, result)) return result;
   throw CompileError(op.location, "the external function \"" + symbol +
                                       "\" is not supported on the CPU for " + kind_name(kind));
-}
-
-// A function of the runtime for one lane after the other.
-std::string LaneOps::call_runtime(const Operation& op, const Operands& x, int lanes) {
-  const std::string symbol = op.word("symbol");
-  const ScalarKind to = op.result()->type.kind;
-  std::string parameters;
-  for (const Value* operand : op.operands) {
-    parameters += (parameters.empty() ? "" : ", ") + llvm_type(operand->type.kind, 1);
-  }
-  module_.declare("declare " + llvm_type(to, 1) + " @" + symbol + "(" + parameters +
-                  ") nounwind willreturn memory(none)");
-  std::string result = "poison";
-  for (int lane = 0; lane < lanes; ++lane) {
-    const std::string index = ", i64 " + std::to_string(lane);
-    std::string arguments;
-    for (size_t i = 0; i < x.size(); ++i) {
-      const ScalarKind kind = op.operands[i]->type.kind;
-      std::string element = x[i];
-      if (lanes > 1) {
-        element = b_.assign("extractelement " + llvm_type(kind, lanes) + " " + x[i] + index);
-      }
-      arguments += (i ? ", " : "") + llvm_type(kind, 1) + " " + element;
-    }
-    const std::string value =
-        b_.assign("call " + llvm_type(to, 1) + " @" + symbol + "(" + arguments + ")");
-    if (lanes == 1) return value;
-    result = b_.assign("insertelement " + llvm_type(to, lanes) + " " + result + ", " +
-                       llvm_type(to, 1) + " " + value + index);
-  }
-  return result;
-}
-
-std::string LaneOps::lane_by_lane(const std::string& function, const Operands& x, ScalarKind kind,
-                                  int lanes) {
-  const std::string scalar = llvm_type(kind, 1);
-  const std::string vector = llvm_type(kind, lanes);
-  std::string parameters = scalar;
-  for (size_t i = 1; i < x.size(); ++i) parameters += ", " + scalar;
-  module_.declare("declare " + scalar + " @" + function + "(" + parameters + ")");
-  std::string result = "poison";
-  for (int lane = 0; lane < lanes; ++lane) {
-    const std::string index = ", i64 " + std::to_string(lane);
-    std::string arguments;
-    for (const std::string& operand : x) {
-      std::string element = operand;
-      if (lanes > 1) element = b_.assign("extractelement " + vector + " " + operand + index);
-      arguments += (arguments.empty() ? "" : ", ") + scalar + " " + element;
-    }
-    const std::string value = b_.assign("call " + scalar + " @" + function + "(" + arguments + ")");
-    if (lanes == 1) return value;
-    result =
-        b_.assign("insertelement " + vector + " " + result + ", " + scalar + " " + value + index);
-  }
-  return result;
 }
 
 }  // namespace tilewise::compiler

@@ -17,7 +17,8 @@ bool LaneOps::emit_float(const Operation& op, const Operands& x, ScalarKind kind
   if (op.is("arith.mulf")) return binary("fmul contract");
   if (op.is("arith.divf") || op.is("tt.precise_divf")) return binary("fdiv");
   if (op.is("arith.remf")) {
-    result = lane_by_lane(kind == ScalarKind::f64 ? "fmod" : "fmodf", x, kind, lanes);
+    result = call_external(kind == ScalarKind::f64 ? "fmod" : "fmodf", std::vector(x.size(), kind),
+                           kind, x, lanes);
     return true;
   }
   if (op.is("arith.negf")) {

@@ -87,7 +87,8 @@ bool LaneOps::emit_math(const Operation& op, const Operands& x, ScalarKind kind,
     return true;
   }
   if (std::find(std::begin(kLibm), std::end(kLibm), name) != std::end(kLibm)) {
-    result = lane_by_lane(kind == ScalarKind::f64 ? name : name + "f", x, kind, lanes);
+    result = call_external(kind == ScalarKind::f64 ? name : name + "f", std::vector(x.size(), kind),
+                           kind, x, lanes);
     return true;
   }
   return false;

@@ -47,6 +47,10 @@ class LaneOps {
 
   // emit_apply.cpp
   Operands emit_apply(const Operation& op, const Operands& x, int lanes);
+  Operands call_lanes(const std::string& function, const std::vector<ScalarKind>& kinds,
+                      const std::vector<Type>& types, const Operands& x, int lanes);
+  std::string call_external(const std::string& function, const std::vector<ScalarKind>& kinds,
+                            ScalarKind result, const Operands& x, int lanes);
   // emit_integer.cpp
   bool emit_integer(const Operation& op, const Operands& x, int lanes, Operands& results);
   std::string divide(bool is_signed, bool remainder, const std::string& a, const std::string& b,
@@ -70,9 +74,6 @@ class LaneOps {
   // emit_extern.cpp
   std::string emit_extern(const Operation& op, const Operands& x, int lanes);
   bool emit_extern_integer(const Operation& op, const Operands& x, int lanes, std::string& result);
-  std::string call_runtime(const Operation& op, const Operands& x, int lanes);
-  std::string lane_by_lane(const std::string& function, const Operands& x, ScalarKind kind,
-                           int lanes);
   // emit_bfloat.cpp
   std::string round_to_bfloat(const std::string& x, int lanes);
   std::string round_bits_to_bfloat(const std::string& x, int lanes);
