@@ -9,7 +9,7 @@ import ctypes
 import hashlib
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ class Definition:
     source: str
     function: str  # The name of the function in `source`.
     graph: Graph | None = None
+    graph_of: Callable[[], Graph] | None = None  # Makes `graph` when it is first needed.
     not_traced: str = ""  # Why there is no graph.
     backward: Backward | None = None
     arguments: list[str] = field(default_factory=list)  # Of a derivative.
@@ -44,6 +45,12 @@ class Definition:
         if not self.name:
             digest = hashlib.sha256(self._text().encode()).hexdigest()[:12]
             self.name = f"{self.title}_{digest}"
+
+    def traced(self) -> Graph | None:
+        """The function as a graph, if it can be."""
+        if self.graph is None and self.graph_of is not None:
+            self.graph = self.graph_of()
+        return self.graph
 
     def _text(self) -> str:
         user = self.backward.source if self.backward else ""
@@ -124,12 +131,13 @@ def _derivative(of: Definition, needs: Sequence[bool], name: str) -> Definition:
     title = f"{of.title}_backward"
     if of.backward is not None:
         return _given_derivative(of, of.backward, needs, name, title)
-    if of.graph is None:
+    primal = of.traced()
+    if primal is None:
         raise FusionError(
             f"tilewise: {of.title} has no derivative; give one with "
             f"@tilewise.pointwise(backward=...), or let it be derived: {of.not_traced}"
         )
-    graph, arguments = differentiate(of.graph, needs)
+    graph, arguments = differentiate(primal, needs)
     return traced(title, graph, arguments=arguments, name=name)
 
 

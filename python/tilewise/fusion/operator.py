@@ -5,22 +5,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, overload
 
-import torch
-from torch import Tensor
-
-from tilewise.fusion import registration as _registration  # noqa: F401
+from tilewise.fusion.call import FusedCallable
 from tilewise.fusion.capture import count_results, triton_source
 from tilewise.fusion.definitions import Backward, Definition, identifier, traced
 from tilewise.fusion.errors import FusionError, place
 from tilewise.fusion.graph import KEEP, Graph
 from tilewise.fusion.rebind import plain_function, trace, uses_triton
-
-_POINTWISE = torch.ops.tilewise.pointwise.default
-_POINTWISE_OUT = torch.ops.tilewise.pointwise.out
-_NUMBERS = (bool, int, float, complex, torch.SymInt, torch.SymFloat, torch.SymBool)
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, Any]]:
@@ -119,11 +112,8 @@ def _given(backward: Any, title: str, results: int, count: int, defaults: int) -
     return Backward(source, name, None, inputs[:gradients])
 
 
-class PointwiseOperator:
-    """A fused operator; what `@tilewise.pointwise` makes of a function.
-
-    Operands are tensors of any strides, which broadcast and promote as PyTorch's do, or numbers.
-    """
+class PointwiseOperator(FusedCallable):
+    """A fused operator; what `@tilewise.pointwise` makes of a function."""
 
     def __init__(self, function: Any, name: str | None = None, backward: Any = None) -> None:
         """See `pointwise`."""
@@ -133,75 +123,11 @@ class PointwiseOperator:
                 f"tilewise.pointwise fuses Python functions, and {function!r:.80} is none"
             )
         functools.update_wrapper(self, plain)
-        self._title = plain.__name__
         self.python_function = plain
-        self._names, self._defaults = _parameters(plain)
-        self._count = len(self._names)
+        names, defaults = _parameters(plain)
         title = identifier(name or plain.__name__)
-        self.definition = _define(function, title, self._count, len(self._defaults), backward)
-        self.definition.publish()
-        self._name = self.definition.name
-        self._results = len(self.definition.results)
-
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
-        """Runs the operator; `out` is a tensor, or one for each result."""
-        if kwargs or len(args) != self._count:
-            args = tuple(self._bind(args, kwargs))
-        tensors: list[Tensor] = []
-        numbers: list[Any] = []
-        for i, operand in enumerate(args):
-            if isinstance(operand, Tensor):
-                tensors.append(operand)
-                if numbers:
-                    numbers.append(None)
-                continue
-            if not isinstance(operand, _NUMBERS):
-                self._reject(i, operand)
-            if not numbers:
-                numbers = [None] * i
-            numbers.append(operand)
-        if not tensors:
-            raise TypeError(f"{self._title}() needs a tensor among its operands")
-        if out is not None:
-            return self._call_out(tensors, numbers, out)
-        results = _POINTWISE(self._name, tensors, numbers)
-        return results[0] if self._results == 1 else tuple(results)
-
-    def _call_out(self, tensors: list[Tensor], numbers: list[Any], out: Any) -> Any:
-        outputs = [out] if isinstance(out, Tensor) else list(out)
-        if len(outputs) != self._results:
-            raise TypeError(
-                f"{self._title}() has {self._results} results, and out= holds {len(outputs)}"
-            )
-        _POINTWISE_OUT(self._name, tensors, numbers, out=outputs)
-        return out
-
-    def _reject(self, position: int, operand: Any) -> None:
-        raise TypeError(
-            f"{self._title}(): argument '{self._names[position]}' must be a Tensor or a number, "
-            f"not {type(operand).__name__}"
-        )
-
-    def _bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-        """Operands in the order of the parameters."""
-        if len(args) > self._count:
-            raise TypeError(f"{self._title}() takes {self._count} operands, {len(args)} were given")
-        operands = list(args)
-        rest = dict(kwargs)
-        for name in self._names[len(args) :]:
-            if name in rest:
-                operands.append(rest.pop(name))
-            elif name in self._defaults:
-                operands.append(self._defaults[name])
-            else:
-                raise TypeError(f"{self._title}() misses the operand '{name}'")
-        if rest:
-            raise TypeError(f"{self._title}() has no operand '{next(iter(rest))}' to set")
-        return operands
-
-    def __repr__(self) -> str:
-        """Names the function."""
-        return f"<tilewise.pointwise {self._name}({', '.join(self._names)})>"
+        definition = _define(function, title, len(names), len(defaults), backward)
+        super().__init__(definition, plain.__name__, names, defaults)
 
 
 @overload

@@ -16,15 +16,21 @@ from tilewise.fusion.definitions import Definition, find, result_dtype
 from tilewise.fusion.errors import FusionError
 from tilewise.fusion.text import compose
 
-Numbers = Sequence[Any]
+Numbers = Sequence[Any] | None
 
 
-def _operands(tensors: Sequence[Any], numbers: Numbers, count: int) -> list[Any]:
+def _operands(tensors: Sequence[Any], numbers: Numbers, kinds: str) -> list[Any]:
     """Tensors and numbers in the order of the parameters."""
-    if not numbers:
+    if not kinds:
         return list(tensors)
-    rest = iter(tensors)
-    return [next(rest) if number is None else number for number in numbers]
+    rest, values = iter(tensors), iter(numbers or ())
+    operands: list[Any] = []
+    for kind in kinds:
+        operand = next(rest) if kind == "t" else next(values)
+        if isinstance(operand, float) and kind != "f":
+            operand = bool(operand) if kind == "b" else int(operand)
+        operands.append(operand)
+    return operands
 
 
 def _common_dtype(operands: Sequence[Any]) -> torch.dtype:
@@ -48,11 +54,11 @@ def _kept_tensors(tensors: Sequence[Tensor]) -> Tensor:
 
 
 @torch.library.register_fake("tilewise::pointwise")
-def _(function: str, tensors: Sequence[Tensor], numbers: Numbers) -> list[Tensor]:
+def _(function: str, tensors: Sequence[Tensor], numbers: Numbers, kinds: str) -> list[Tensor]:
     from torch._prims_common import compute_elementwise_output_logical_to_physical_perm
 
     definition = find(function)
-    common = _common_dtype(_operands(tensors, numbers, definition.parameters))
+    common = _common_dtype(_operands(tensors, numbers, kinds))
     shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
     expanded = [tensor.expand(shape) for tensor in tensors if tensor.dim() or not shape]
     found = compute_elementwise_output_logical_to_physical_perm(*expanded)
@@ -67,7 +73,9 @@ def _(function: str, tensors: Sequence[Tensor], numbers: Numbers) -> list[Tensor
 
 
 @torch.library.register_fake("tilewise::pointwise.out")
-def _(function: str, tensors: Sequence[Tensor], numbers: Numbers, out: Sequence[Tensor]) -> None:
+def _(
+    function: str, tensors: Sequence[Tensor], numbers: Numbers, kinds: str, out: Sequence[Tensor]
+) -> None:
     shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
     for tensor in out:
         if tensor.shape != shape:
@@ -85,13 +93,46 @@ def _batched(tensor: Tensor, dim: int | None, rank: int) -> Tensor:
 
 @torch.library.register_vmap("tilewise::pointwise")
 def _(
-    info: Any, in_dims: Any, function: str, tensors: Sequence[Tensor], numbers: Numbers
+    info: Any,
+    in_dims: Any,
+    function: str,
+    tensors: Sequence[Tensor],
+    numbers: Numbers,
+    kinds: str,
 ) -> tuple[list[Tensor], Any]:
     dims = in_dims[1]
     rank = max(tensor.dim() - (dim is not None) for tensor, dim in zip(tensors, dims, strict=True))
     aligned = [_batched(tensor, dim, rank) for tensor, dim in zip(tensors, dims, strict=True)]
-    results = torch.ops.tilewise.pointwise(function, aligned, numbers)
+    results = torch.ops.tilewise.pointwise(function, aligned, numbers, kinds)
     return results, [0] * len(results)
+
+
+@torch.library.register_vmap("tilewise::pointwise_parts")
+def _(
+    info: Any,
+    in_dims: Any,
+    function: str,
+    tensors: Sequence[Tensor],
+    parts: Sequence[int],
+    interleaved: bool,
+) -> tuple[Tensor, int]:
+    dims = in_dims[1]
+    rank = max(tensor.dim() - (dim is not None) for tensor, dim in zip(tensors, dims, strict=True))
+    aligned = [_batched(tensor, dim, rank) for tensor, dim in zip(tensors, dims, strict=True)]
+    return torch.ops.tilewise.pointwise_parts(function, aligned, parts, interleaved), 0
+
+
+@torch.library.register_fake("tilewise::gelu_dropout")
+def _(input: Tensor, other: Tensor | None, p: float, approximate: str) -> tuple[Tensor, Tensor]:
+    state = torch.empty(4, dtype=torch.int64, device="cpu")
+    return torch.empty(input.shape, dtype=input.dtype, device=input.device), state
+
+
+@torch.library.register_fake("tilewise::gelu_dropout_backward")
+def _(
+    grad_output: Tensor, input: Tensor, other: Tensor | None, state: Tensor, p: float, approx: str
+) -> Tensor:
+    return torch.empty(input.shape, dtype=input.dtype, device=input.device)
 
 
 # Reasons of a refusal that are the function's own fault: Triton's error, with its line.
@@ -103,15 +144,14 @@ def _explain(definition: Definition, reason: str) -> str:
 
 
 def _composed(
-    function: str, tensors: Sequence[Tensor], numbers: Numbers, reason: str
+    function: str, tensors: Sequence[Tensor], numbers: Numbers, kinds: str, reason: str
 ) -> list[Tensor]:
     """The function by PyTorch's operators, as a kernel would do it: in the common type."""
     definition = find(function)
-    if definition.graph is None or (
-        not definition.source_is_traced and _COMPILE_ERROR.search(reason)
-    ):
+    graph = definition.traced()
+    if graph is None or (not definition.source_is_traced and _COMPILE_ERROR.search(reason)):
         raise FusionError(_explain(definition, reason))
-    operands = _operands(tensors, numbers, definition.parameters)
+    operands = _operands(tensors, numbers, kinds)
     common = _common_dtype(operands)
     compute = result_dtype(common, definition.compute) or common
     shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
@@ -120,7 +160,7 @@ def _composed(
         operand.to(compute) if isinstance(operand, Tensor) else operand for operand in operands
     ]
     results = []
-    for value, category in zip(compose(definition.graph, converted), definition.results,
+    for value, category in zip(compose(graph, converted), definition.results,
                                strict=True):  # fmt: skip
         dtype = result_dtype(common, category) or value.dtype
         result = value.to(device=device, dtype=dtype)

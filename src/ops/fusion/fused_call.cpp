@@ -5,6 +5,7 @@
 #include <ATen/native/TypeProperties.h>
 
 #include "dispatch/refusal.h"
+#include "dispatch/scope.h"
 #include "ops/framework/eligibility.h"
 #include "ops/framework/output.h"
 
@@ -65,23 +66,46 @@ void inspect(const FusedCall& call, dispatch::Backend backend, c10::ArrayRef<at:
   if (inspector.reason != nullptr) throw dispatch::Refusal{inspector.reason};
 }
 
+// The number of its own type.
+at::Scalar to_number(const at::Scalar& value, char kind) {
+  if (value.isSymbolic() || !value.isFloatingPoint()) return value;
+  if (kind == 'b') return value.toDouble() != 0;
+  return kind == 'i' ? at::Scalar(static_cast<int64_t>(value.toDouble())) : value;
+}
+
 }  // namespace
 
-FusedCall::FusedCall(const c10::IValue& name, const c10::IValue& tensor_list,
-                     const c10::IValue& number_list)
-    : function(&fused_function(name.toStringView())) {
-  for (const c10::IValue& value : tensor_list.toListRef()) tensors.push_back(value.toTensor());
-  const auto values = number_list.toListRef();
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i].isNone()) continue;
-    numbers.push_back(values[i].toScalar());
+FusedCall::FusedCall(const c10::IValue* arguments)
+    : function(&fused_function(arguments[0].toStringView())) {
+  for (const c10::IValue& value : arguments[1].toListRef()) tensors.push_back(value.toTensor());
+  const std::string_view kinds = arguments[3].toStringView();
+  if (!kinds.empty()) read_numbers(arguments[2], kinds);
+  check_count();
+}
+
+void FusedCall::read_numbers(const c10::IValue& values, std::string_view kinds) {
+  TORCH_CHECK_VALUE(kinds.size() == function->definition().parameters && !values.isNone(),
+                    "tilewise::", function->definition().title, ": operands of the kinds '", kinds,
+                    "'");
+  const auto list = values.toListRef();
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    if (kinds[i] == 't') continue;
+    TORCH_CHECK_VALUE(numbers.size() < list.size(), "tilewise: fewer numbers than kinds");
+    numbers.push_back(to_number(list[numbers.size()].toScalar(), kinds[i]));
     number_mask |= uint64_t{1} << i;
   }
+}
+
+FusedCall::FusedCall(FusedFunction& fused, at::TensorList list)
+    : function(&fused), tensors(list.begin(), list.end()) {
+  check_count();
+}
+
+void FusedCall::check_count() const {
   const size_t expected = function->definition().parameters;
-  TORCH_CHECK_VALUE(
-      tensors.size() + numbers.size() == expected && (values.empty() || values.size() == expected),
-      "tilewise::", function->definition().title, " takes ", expected, " operands, not ",
-      tensors.size(), " tensors and ", numbers.size(), " numbers");
+  TORCH_CHECK_VALUE(tensors.size() + numbers.size() == expected,
+                    "tilewise::", function->definition().title, " takes ", expected,
+                    " operands, not ", tensors.size(), " tensors and ", numbers.size(), " numbers");
 }
 
 at::ScalarType FusedCall::common_dtype() const {
@@ -119,6 +143,13 @@ void run_fused(const FusedCall& call, dispatch::Backend backend,
   for (const at::Scalar& number : call.numbers) arguments.add(number);
   call.function->kernels(call.number_mask).run(iter, compute, arguments);
   outputs = std::move(iter.outputs);
+}
+
+void refuse_or_raise(std::string_view title, dispatch::OverloadEntry& entry, const char* reason) {
+  const dispatch::Scope* scope = dispatch::current_scope();
+  TORCH_CHECK_NOT_IMPLEMENTED(scope == nullptr || !scope->strict, "tilewise (strict): ", title,
+                              " is not served here: ", reason);
+  entry.count_fallback(reason);
 }
 
 }  // namespace tilewise::ops

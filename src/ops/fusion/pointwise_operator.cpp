@@ -8,7 +8,6 @@
 #include <torch/library.h>
 
 #include "dispatch/refusal.h"
-#include "dispatch/scope.h"
 #include "ops/fusion/fused_call.h"
 
 namespace tilewise::ops {
@@ -16,18 +15,11 @@ namespace {
 
 using torch::jit::Stack;
 
-void check_is_served(const FusedFunction& function, const char* reason) {
-  const dispatch::Scope* scope = dispatch::current_scope();
-  TORCH_CHECK_NOT_IMPLEMENTED(scope == nullptr || !scope->strict,
-                              "tilewise (strict): ", function.definition().title,
-                              " is not served here: ", reason);
-}
-
-std::vector<at::Tensor> compose(const c10::IValue& name, const c10::IValue& tensors,
-                                const c10::IValue& numbers, const char* reason) {
+std::vector<at::Tensor> compose(const c10::IValue* arguments, const char* reason) {
   static const auto handle =
       c10::Dispatcher::singleton().findSchemaOrThrow("tilewise::pointwise_composed", "");
-  Stack stack{name, tensors, numbers, c10::IValue(reason)};
+  Stack stack(arguments, arguments + kFusedArguments);
+  stack.emplace_back(reason);
   handle.callBoxed(stack);
   return stack.at(0).toTensorVector();
 }
@@ -35,7 +27,7 @@ std::vector<at::Tensor> compose(const c10::IValue& name, const c10::IValue& tens
 // Fills `outputs`, by the fused kernel or by PyTorch's.
 void run_or_compose(const c10::IValue* arguments, dispatch::Backend backend,
                     c10::SmallVector<at::Tensor, 4>& outputs) {
-  const FusedCall call(arguments[0], arguments[1], arguments[2]);
+  const FusedCall call(arguments);
   dispatch::OverloadEntry& entry = call.function->entry(backend);
   const char* reason = nullptr;
   try {
@@ -45,9 +37,8 @@ void run_or_compose(const c10::IValue* arguments, dispatch::Backend backend,
   } catch (const dispatch::Refusal& refusal) {
     reason = refusal.reason;
   }
-  check_is_served(*call.function, reason);
-  entry.count_fallback(reason);
-  const auto composed = compose(arguments[0], arguments[1], arguments[2], reason);
+  refuse_or_raise(call.function->definition().title, entry, reason);
+  const auto composed = compose(arguments, reason);
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].defined()) {
       outputs[i] = composed[i];
@@ -59,35 +50,36 @@ void run_or_compose(const c10::IValue* arguments, dispatch::Backend backend,
 }
 
 void pointwise(const c10::OperatorHandle&, c10::DispatchKeySet ks, Stack* stack) {
-  const c10::IValue* arguments = &(*stack)[stack->size() - 3];
+  const c10::IValue* arguments = &(*stack)[stack->size() - kFusedArguments];
   c10::SmallVector<at::Tensor, 4> outputs;
   outputs.resize(fused_function(arguments[0].toStringView()).outputs());
   run_or_compose(arguments, dispatch::backend_of(ks), outputs);
-  torch::jit::drop(*stack, 3);
+  torch::jit::drop(*stack, kFusedArguments);
   stack->emplace_back(std::vector<at::Tensor>(outputs.begin(), outputs.end()));
 }
 
 void pointwise_out(const c10::OperatorHandle&, c10::DispatchKeySet ks, Stack* stack) {
-  const c10::IValue* arguments = &(*stack)[stack->size() - 4];
+  const c10::IValue* arguments = &(*stack)[stack->size() - kFusedArguments - 1];
   c10::SmallVector<at::Tensor, 4> outputs;
-  for (const c10::IValue& value : arguments[3].toListRef()) outputs.push_back(value.toTensor());
+  for (const c10::IValue& value : arguments[kFusedArguments].toListRef())
+    outputs.push_back(value.toTensor());
   const FusedFunction& function = fused_function(arguments[0].toStringView());
   TORCH_CHECK_VALUE(outputs.size() == function.outputs(), "tilewise::", function.definition().title,
                     " has ", function.outputs(), " outputs, and out= holds ", outputs.size());
   run_or_compose(arguments, dispatch::backend_of(ks), outputs);
-  torch::jit::drop(*stack, 4);
+  torch::jit::drop(*stack, kFusedArguments + 1);
 }
 
 TORCH_LIBRARY_FRAGMENT(tilewise, library) {
-  library.def("pointwise(str function, Tensor[] tensors, Scalar?[] numbers) -> Tensor[]",
+  library.def("pointwise(str function, Tensor[] tensors, Scalar[]? numbers, str kinds) -> Tensor[]",
               {at::Tag::pt2_compliant_tag});
   library.def(
-      "pointwise.out(str function, Tensor[] tensors, Scalar?[] numbers, *, Tensor(a!)[] out) "
-      "-> ()",
+      "pointwise.out(str function, Tensor[] tensors, Scalar[]? numbers, str kinds, *, "
+      "Tensor(a!)[] out) -> ()",
       {at::Tag::pt2_compliant_tag});
   library.def(
-      "pointwise_composed(str function, Tensor[] tensors, Scalar?[] numbers, str reason) "
-      "-> Tensor[]");
+      "pointwise_composed(str function, Tensor[] tensors, Scalar[]? numbers, str kinds, "
+      "str reason) -> Tensor[]");
 }
 
 void register_kernels(torch::Library& library) {
@@ -105,9 +97,18 @@ std::vector<at::Tensor> call_pointwise(const std::string& function,
                                        c10::ArrayRef<std::optional<at::Scalar>> numbers) {
   static const auto handle =
       c10::Dispatcher::singleton().findSchemaOrThrow("tilewise::pointwise", "");
-  c10::List<std::optional<at::Scalar>> list;
-  for (const auto& number : numbers) list.push_back(number);
-  Stack stack{c10::IValue(function), c10::IValue(tensors), c10::IValue(std::move(list))};
+  c10::List<at::Scalar> list;
+  std::string kinds;
+  for (const auto& number : numbers) {
+    kinds += !number.has_value()                         ? 't'
+             : number->isBoolean()                       ? 'b'
+             : number->isIntegral(/*includeBool=*/false) ? 'i'
+                                                         : 'f';
+    if (number.has_value()) list.push_back(*number);
+  }
+  if (list.empty()) kinds.clear();
+  Stack stack{c10::IValue(function), c10::IValue(tensors),
+              list.empty() ? c10::IValue() : c10::IValue(std::move(list)), c10::IValue(kinds)};
   handle.callBoxed(stack);
   return stack.at(0).toTensorVector();
 }
