@@ -10,6 +10,8 @@
 
 namespace tilewise::compiler::formulas {
 
+using Value = VectorValue;
+
 Value exp(const Value& x);
 Value exp_of_moderate(const Value& x);  // For |x| < 87 (f32), 708 (f64): where it is normal.
 Value exp2(const Value& x);

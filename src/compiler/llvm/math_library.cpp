@@ -12,8 +12,8 @@ namespace {
 struct Entry {
   MathOp op;
   const char* name;
-  Value (*unary)(const Value&);
-  Value (*binary)(const Value&, const Value&);
+  VectorValue (*unary)(const VectorValue&);
+  VectorValue (*binary)(const VectorValue&, const VectorValue&);
 };
 
 // One row for each operation, in the order of MathOp.

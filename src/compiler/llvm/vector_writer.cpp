@@ -10,7 +10,7 @@
 namespace tilewise::compiler {
 namespace {
 
-using Kind = Value::Kind;
+using Kind = VectorValue::Kind;
 
 // LLVM wants float constants as the bits of the double of the same value.
 std::string float_literal(double value) {
@@ -20,38 +20,43 @@ std::string float_literal(double value) {
   return text;
 }
 
-Value binary(const char* float_op, const char* int_op, const Value& a, const Value& b) {
+VectorValue binary(const char* float_op, const char* int_op, const VectorValue& a,
+                   const VectorValue& b) {
   TILEWISE_ASSERT(a.kind == b.kind, a.text + " and " + b.text);
   const char* op = a.is_float() ? float_op : int_op;
   return a.writer->emit(
       a.kind, std::string(op) + " " + a.writer->type_of(a.kind) + " " + a.text + ", " + b.text);
 }
 
-Value call(const char* intrinsic, std::initializer_list<Value> arguments) {
-  const Value& first = *arguments.begin();
+VectorValue call(const char* intrinsic, std::initializer_list<VectorValue> arguments) {
+  const VectorValue& first = *arguments.begin();
   VectorWriter& writer = *first.writer;
   const std::string type = writer.type_of(first.kind);
   std::string list;
-  for (const Value& argument : arguments) {
+  for (const VectorValue& argument : arguments) {
     list += (list.empty() ? "" : ", ") + type + " " + argument.text;
   }
   return writer.emit(first.kind, "call " + type + " @llvm." + intrinsic + "." +
                                      writer.intrinsic_suffix(first.kind) + "(" + list + ")");
 }
 
-Value compare(const char* predicate, const Value& a, const Value& b) {
+VectorValue compare(const char* predicate, const VectorValue& a, const VectorValue& b) {
   return a.writer->emit(Kind::truth, std::string(a.is_float() ? "fcmp " : "icmp ") + predicate +
                                          " " + a.writer->type_of(a.kind) + " " + a.text + ", " +
                                          b.text);
 }
 
-Value convert(const char* op, const Value& a, Kind to) {
+VectorValue convert(const char* op, const VectorValue& a, Kind to) {
   return a.writer->emit(to, std::string(op) + " " + a.writer->type_of(a.kind) + " " + a.text +
                                 " to " + a.writer->type_of(to));
 }
 
-Value number(const Value& like, double value) { return like.writer->number(like, value); }
-Value integer(const Value& like, int64_t value) { return like.writer->integer(like, value); }
+VectorValue number(const VectorValue& like, double value) {
+  return like.writer->number(like, value);
+}
+VectorValue integer(const VectorValue& like, int64_t value) {
+  return like.writer->integer(like, value);
+}
 
 }  // namespace
 
@@ -67,9 +72,11 @@ VectorWriter::VectorWriter(std::string_view name, FloatType type, int lanes, int
   TILEWISE_ASSERT(lanes >= 1, name_);
 }
 
-Value VectorWriter::argument(int index) { return {this, kind_, "%x" + std::to_string(index)}; }
+VectorValue VectorWriter::argument(int index) {
+  return {this, kind_, "%x" + std::to_string(index)};
+}
 
-Value VectorWriter::number(const Value& like, double value) {
+VectorValue VectorWriter::number(const VectorValue& like, double value) {
   const bool wide = like.is_wide();
   const std::string literal = float_literal(wide ? value : static_cast<float>(value));
   const std::string element = wide ? "double " : "float ";
@@ -77,7 +84,7 @@ Value VectorWriter::number(const Value& like, double value) {
           lanes_ == 1 ? literal : "splat (" + element + literal + ")"};
 }
 
-Value VectorWriter::integer(const Value& like, int64_t value) {
+VectorValue VectorWriter::integer(const VectorValue& like, int64_t value) {
   const bool wide = like.is_wide();
   const std::string literal = std::to_string(wide ? value : static_cast<int32_t>(value));
   return {
@@ -85,12 +92,12 @@ Value VectorWriter::integer(const Value& like, int64_t value) {
       lanes_ == 1 ? literal : std::string("splat (") + (wide ? "i64 " : "i32 ") + literal + ")"};
 }
 
-bool VectorWriter::has_scale(const Value& y) const {
+bool VectorWriter::has_scale(const VectorValue& y) const {
   return has_scalef_ && lanes_ % (y.is_wide() ? 8 : 16) == 0;
 }
 
 // The intrinsic knows whole registers only.
-Value VectorWriter::scale(const Value& y, const Value& n) {
+VectorValue VectorWriter::scale(const VectorValue& y, const VectorValue& n) {
   const int step = y.is_wide() ? 8 : 16;
   const std::string type = type_of(y.kind);
   const std::string part_type =
@@ -103,7 +110,7 @@ Value VectorWriter::scale(const Value& y, const Value& n) {
       text += (i > first ? ", i32 " : "i32 ") + std::to_string(i);
     return text + ">";
   };
-  auto part = [&](const Value& value, int first) {
+  auto part = [&](const VectorValue& value, int first) {
     if (lanes_ == step) return value.text;
     return emit(y.kind, "shufflevector " + type + " " + value.text + ", " + type + " poison" +
                             indices(first, step))
@@ -132,7 +139,7 @@ Value VectorWriter::scale(const Value& y, const Value& n) {
   return {this, y.kind, parts[0]};
 }
 
-Value VectorWriter::emit(Kind kind, const std::string& instruction) {
+VectorValue VectorWriter::emit(Kind kind, const std::string& instruction) {
   std::string name = "%v" + std::to_string(next_++);
   body_ += "  " + name + " = " + instruction + "\n";
   return {this, kind, std::move(name)};
@@ -189,13 +196,14 @@ std::string VectorWriter::lane_calls(std::string_view function, std::string& res
   return text;
 }
 
-Value VectorWriter::call_libm(std::string_view function) {
+VectorValue VectorWriter::call_libm(std::string_view function) {
   std::string result;
   body_ += lane_calls(function, result);
   return {this, kind_, result};
 }
 
-Value VectorWriter::call_libm_if_any(const Value& condition, std::string_view function) {
+VectorValue VectorWriter::call_libm_if_any(const VectorValue& condition,
+                                           std::string_view function) {
   TILEWISE_ASSERT(companion_.empty(), name_);
   const std::string cold = name_ + "_cold";
   const std::string type = type_of(kind_);
@@ -218,82 +226,110 @@ Value VectorWriter::call_libm_if_any(const Value& condition, std::string_view fu
   return emit(kind_, "phi " + type + " [%cold, %rare], [%x0, %check]");
 }
 
-std::string VectorWriter::finish(const Value& result) {
+std::string VectorWriter::finish(const VectorValue& result) {
   TILEWISE_ASSERT(result.kind == kind_, name_);
   return companion_ + "define internal " + signature(name_) + " alwaysinline nounwind {\n" + body_ +
          "  ret " + type_of(kind_) + " " + result.text + "\n}\n\n";
 }
 
-Value operator+(const Value& a, const Value& b) { return binary("fadd", "add", a, b); }
-Value operator-(const Value& a, const Value& b) { return binary("fsub", "sub", a, b); }
-Value operator*(const Value& a, const Value& b) { return binary("fmul", "mul", a, b); }
-Value operator/(const Value& a, const Value& b) { return binary("fdiv", "sdiv", a, b); }
-Value operator+(const Value& a, double b) { return a + number(a, b); }
-Value operator-(const Value& a, double b) { return a - number(a, b); }
-Value operator-(double a, const Value& b) { return number(b, a) - b; }
-Value operator*(const Value& a, double b) { return a * number(a, b); }
-Value operator/(double a, const Value& b) { return number(b, a) / b; }
-Value operator-(const Value& a) {
+VectorValue operator+(const VectorValue& a, const VectorValue& b) {
+  return binary("fadd", "add", a, b);
+}
+VectorValue operator-(const VectorValue& a, const VectorValue& b) {
+  return binary("fsub", "sub", a, b);
+}
+VectorValue operator*(const VectorValue& a, const VectorValue& b) {
+  return binary("fmul", "mul", a, b);
+}
+VectorValue operator/(const VectorValue& a, const VectorValue& b) {
+  return binary("fdiv", "sdiv", a, b);
+}
+VectorValue operator+(const VectorValue& a, double b) { return a + number(a, b); }
+VectorValue operator-(const VectorValue& a, double b) { return a - number(a, b); }
+VectorValue operator-(double a, const VectorValue& b) { return number(b, a) - b; }
+VectorValue operator*(const VectorValue& a, double b) { return a * number(a, b); }
+VectorValue operator/(double a, const VectorValue& b) { return number(b, a) / b; }
+VectorValue operator-(const VectorValue& a) {
   return a.writer->emit(a.kind, "fneg " + a.writer->type_of(a.kind) + " " + a.text);
 }
 
-Value operator&(const Value& a, const Value& b) { return binary("", "and", a, b); }
-Value operator|(const Value& a, const Value& b) { return binary("", "or", a, b); }
-Value operator^(const Value& a, const Value& b) { return binary("", "xor", a, b); }
-Value operator<<(const Value& a, int bits) { return binary("", "shl", a, integer(a, bits)); }
-Value operator>>(const Value& a, int bits) { return binary("", "ashr", a, integer(a, bits)); }
-Value operator&(const Value& a, int64_t b) { return a & integer(a, b); }
-Value operator+(const Value& a, int64_t b) { return a + integer(a, b); }
-Value operator-(const Value& a, int64_t b) { return a - integer(a, b); }
-Value operator-(int64_t a, const Value& b) { return integer(b, a) - b; }
+VectorValue operator&(const VectorValue& a, const VectorValue& b) {
+  return binary("", "and", a, b);
+}
+VectorValue operator|(const VectorValue& a, const VectorValue& b) { return binary("", "or", a, b); }
+VectorValue operator^(const VectorValue& a, const VectorValue& b) {
+  return binary("", "xor", a, b);
+}
+VectorValue operator<<(const VectorValue& a, int bits) {
+  return binary("", "shl", a, integer(a, bits));
+}
+VectorValue operator>>(const VectorValue& a, int bits) {
+  return binary("", "ashr", a, integer(a, bits));
+}
+VectorValue operator&(const VectorValue& a, int64_t b) { return a & integer(a, b); }
+VectorValue operator+(const VectorValue& a, int64_t b) { return a + integer(a, b); }
+VectorValue operator-(const VectorValue& a, int64_t b) { return a - integer(a, b); }
+VectorValue operator-(int64_t a, const VectorValue& b) { return integer(b, a) - b; }
 
-Value fma(const Value& a, const Value& b, const Value& c) {
+VectorValue fma(const VectorValue& a, const VectorValue& b, const VectorValue& c) {
   return a.writer->has_fma() ? call("fma", {a, b, c}) : a * b + c;
 }
-Value fma(const Value& a, double b, const Value& c) { return fma(a, number(a, b), c); }
-Value fma(const Value& a, double b, double c) { return fma(a, number(a, b), number(a, c)); }
-Value fma(const Value& a, const Value& b, double c) { return fma(a, b, number(a, c)); }
-Value abs(const Value& a) { return call("fabs", {a}); }
-Value sqrt(const Value& a) { return call("sqrt", {a}); }
-Value trunc(const Value& a) { return call("trunc", {a}); }
-Value copysign(const Value& magnitude, const Value& sign) {
+VectorValue fma(const VectorValue& a, double b, const VectorValue& c) {
+  return fma(a, number(a, b), c);
+}
+VectorValue fma(const VectorValue& a, double b, double c) {
+  return fma(a, number(a, b), number(a, c));
+}
+VectorValue fma(const VectorValue& a, const VectorValue& b, double c) {
+  return fma(a, b, number(a, c));
+}
+VectorValue abs(const VectorValue& a) { return call("fabs", {a}); }
+VectorValue sqrt(const VectorValue& a) { return call("sqrt", {a}); }
+VectorValue trunc(const VectorValue& a) { return call("trunc", {a}); }
+VectorValue copysign(const VectorValue& magnitude, const VectorValue& sign) {
   return call("copysign", {magnitude, sign});
 }
 
-Value less(const Value& a, double b) { return compare("olt", a, number(a, b)); }
-Value less(const Value& a, const Value& b) { return compare("olt", a, b); }
-Value greater(const Value& a, double b) { return compare("ogt", a, number(a, b)); }
-Value equal(const Value& a, double b) { return compare("oeq", a, number(a, b)); }
-Value not_equal(const Value& a, const Value& b) { return compare("one", a, b); }
-Value is_nan(const Value& a) { return compare("uno", a, a); }
-Value is_set(const Value& value) { return compare("ne", value, integer(value, 0)); }
+VectorValue less(const VectorValue& a, double b) { return compare("olt", a, number(a, b)); }
+VectorValue less(const VectorValue& a, const VectorValue& b) { return compare("olt", a, b); }
+VectorValue greater(const VectorValue& a, double b) { return compare("ogt", a, number(a, b)); }
+VectorValue equal(const VectorValue& a, double b) { return compare("oeq", a, number(a, b)); }
+VectorValue not_equal(const VectorValue& a, const VectorValue& b) { return compare("one", a, b); }
+VectorValue is_nan(const VectorValue& a) { return compare("uno", a, a); }
+VectorValue is_set(const VectorValue& value) { return compare("ne", value, integer(value, 0)); }
 
-Value select(const Value& condition, const Value& yes, const Value& no) {
+VectorValue select(const VectorValue& condition, const VectorValue& yes, const VectorValue& no) {
   const std::string type = yes.writer->type_of(yes.kind);
   return yes.writer->emit(yes.kind, "select " + yes.writer->type_of(Kind::truth) + " " +
                                         condition.text + ", " + type + " " + yes.text + ", " +
                                         type + " " + no.text);
 }
-Value select(const Value& condition, double yes, const Value& no) {
+VectorValue select(const VectorValue& condition, double yes, const VectorValue& no) {
   return select(condition, number(no, yes), no);
 }
-Value select(const Value& condition, const Value& yes, double no) {
+VectorValue select(const VectorValue& condition, const VectorValue& yes, double no) {
   return select(condition, yes, number(yes, no));
 }
 
 // As one compare and select, which is the instruction min or max of x86 and keeps NaN.
-Value at_least(const Value& a, double bound) { return select(less(a, bound), bound, a); }
-Value at_most(const Value& a, double bound) { return select(greater(a, bound), bound, a); }
+VectorValue at_least(const VectorValue& a, double bound) {
+  return select(less(a, bound), bound, a);
+}
+VectorValue at_most(const VectorValue& a, double bound) {
+  return select(greater(a, bound), bound, a);
+}
 
-Value bits(const Value& a) { return convert("bitcast", a, a.is_wide() ? Kind::i64 : Kind::i32); }
-Value from_bits(const Value& a) {
+VectorValue bits(const VectorValue& a) {
+  return convert("bitcast", a, a.is_wide() ? Kind::i64 : Kind::i32);
+}
+VectorValue from_bits(const VectorValue& a) {
   return convert("bitcast", a, a.is_wide() ? Kind::f64 : Kind::f32);
 }
-Value widen(const Value& a) { return convert("fpext", a, Kind::f64); }
-Value narrow(const Value& a) { return convert("fptrunc", a, Kind::f32); }
+VectorValue widen(const VectorValue& a) { return convert("fpext", a, Kind::f64); }
+VectorValue narrow(const VectorValue& a) { return convert("fptrunc", a, Kind::f32); }
 
-Value polynomial(const Value& x, const double* coefficients, int count) {
-  Value sum = number(x, coefficients[count - 1]);
+VectorValue polynomial(const VectorValue& x, const double* coefficients, int count) {
+  VectorValue sum = number(x, coefficients[count - 1]);
   for (int i = count - 2; i >= 0; --i) sum = fma(sum, x, coefficients[i]);
   return sum;
 }

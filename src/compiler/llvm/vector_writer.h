@@ -3,7 +3,7 @@
 // it does in a book:
 //
 //   VectorWriter writer("tw_square_v16f32", FloatType::f32, 16, 1, target);
-//   Value x = writer.argument(0);
+//   VectorValue x = writer.argument(0);
 //   writer.finish(fma(x, x, writer.number(x, 1.0)));
 //
 // All values have the same number of lanes. Operations follow IEEE 754 without fast-math flags:
@@ -23,7 +23,7 @@ namespace tilewise::compiler {
 class VectorWriter;
 
 // An SSA value or constant. Integers are as wide as the floats they stand for; `truth` is i1.
-struct Value {
+struct VectorValue {
   enum class Kind : uint8_t { f32, f64, i32, i64, truth };
 
   VectorWriter* writer;
@@ -40,36 +40,36 @@ class VectorWriter {
   VectorWriter(std::string_view name, FloatType type, int lanes, int arguments,
                const Target& target);
 
-  Value argument(int index);
-  Value number(const Value& like, double value);    // Rounded to the type of `like`.
-  Value integer(const Value& like, int64_t value);  // As wide as `like`.
+  VectorValue argument(int index);
+  VectorValue number(const VectorValue& like, double value);    // Rounded to the type of `like`.
+  VectorValue integer(const VectorValue& like, int64_t value);  // As wide as `like`.
   bool has_fma() const { return has_fma_; }
 
   // y * 2^n rounded once, for any whole n, given as a float: an instruction of some targets.
-  bool has_scale(const Value& y) const;
-  Value scale(const Value& y, const Value& n);
+  bool has_scale(const VectorValue& y) const;
+  VectorValue scale(const VectorValue& y, const VectorValue& n);
 
   // libm's results for the lanes where `condition` holds, in a cold function of its own that is
   // called only if one does. The other lanes have no meaning. At most once.
-  Value call_libm_if_any(const Value& condition, std::string_view function);
+  VectorValue call_libm_if_any(const VectorValue& condition, std::string_view function);
 
   // The whole function computed by libm, lane by lane.
-  Value call_libm(std::string_view function);
+  VectorValue call_libm(std::string_view function);
 
   // Returns `result`; gives the text of the function and of its cold companion.
-  std::string finish(const Value& result);
+  std::string finish(const VectorValue& result);
 
   // For the operations below.
-  Value emit(Value::Kind kind, const std::string& instruction);
-  std::string type_of(Value::Kind kind) const;
-  std::string intrinsic_suffix(Value::Kind kind) const;  // "v16f32"
+  VectorValue emit(VectorValue::Kind kind, const std::string& instruction);
+  std::string type_of(VectorValue::Kind kind) const;
+  std::string intrinsic_suffix(VectorValue::Kind kind) const;  // "v16f32"
 
  private:
   std::string signature(const std::string& name) const;
   std::string lane_calls(std::string_view function, std::string& result);
 
   std::string name_;
-  Value::Kind kind_;
+  VectorValue::Kind kind_;
   int lanes_;
   int arguments_;
   bool has_fma_;
@@ -80,63 +80,63 @@ class VectorWriter {
 };
 
 // Floats and integers; a double stands for a constant of the other operand's type.
-Value operator+(const Value& a, const Value& b);
-Value operator-(const Value& a, const Value& b);
-Value operator*(const Value& a, const Value& b);
-Value operator/(const Value& a, const Value& b);
-Value operator+(const Value& a, double b);
-Value operator-(const Value& a, double b);
-Value operator-(double a, const Value& b);
-Value operator*(const Value& a, double b);
-Value operator/(double a, const Value& b);
-Value operator-(const Value& a);  // Changes the sign bit, of a zero or NaN too.
+VectorValue operator+(const VectorValue& a, const VectorValue& b);
+VectorValue operator-(const VectorValue& a, const VectorValue& b);
+VectorValue operator*(const VectorValue& a, const VectorValue& b);
+VectorValue operator/(const VectorValue& a, const VectorValue& b);
+VectorValue operator+(const VectorValue& a, double b);
+VectorValue operator-(const VectorValue& a, double b);
+VectorValue operator-(double a, const VectorValue& b);
+VectorValue operator*(const VectorValue& a, double b);
+VectorValue operator/(double a, const VectorValue& b);
+VectorValue operator-(const VectorValue& a);  // Changes the sign bit, of a zero or NaN too.
 
 // Integers; & and | also of truth values. The right shift copies the sign bit.
-Value operator&(const Value& a, const Value& b);
-Value operator|(const Value& a, const Value& b);
-Value operator^(const Value& a, const Value& b);
-Value operator<<(const Value& a, int bits);
-Value operator>>(const Value& a, int bits);
-Value operator&(const Value& a, int64_t b);
-Value operator+(const Value& a, int64_t b);
-Value operator-(const Value& a, int64_t b);
-Value operator-(int64_t a, const Value& b);
+VectorValue operator&(const VectorValue& a, const VectorValue& b);
+VectorValue operator|(const VectorValue& a, const VectorValue& b);
+VectorValue operator^(const VectorValue& a, const VectorValue& b);
+VectorValue operator<<(const VectorValue& a, int bits);
+VectorValue operator>>(const VectorValue& a, int bits);
+VectorValue operator&(const VectorValue& a, int64_t b);
+VectorValue operator+(const VectorValue& a, int64_t b);
+VectorValue operator-(const VectorValue& a, int64_t b);
+VectorValue operator-(int64_t a, const VectorValue& b);
 
 // a * b + c rounded once, or twice on a target without fused multiply-add.
-Value fma(const Value& a, const Value& b, const Value& c);
-Value fma(const Value& a, double b, const Value& c);
-Value fma(const Value& a, double b, double c);
-Value fma(const Value& a, const Value& b, double c);
-Value abs(const Value& a);
-Value sqrt(const Value& a);
-Value trunc(const Value& a);
-Value copysign(const Value& magnitude, const Value& sign);
+VectorValue fma(const VectorValue& a, const VectorValue& b, const VectorValue& c);
+VectorValue fma(const VectorValue& a, double b, const VectorValue& c);
+VectorValue fma(const VectorValue& a, double b, double c);
+VectorValue fma(const VectorValue& a, const VectorValue& b, double c);
+VectorValue abs(const VectorValue& a);
+VectorValue sqrt(const VectorValue& a);
+VectorValue trunc(const VectorValue& a);
+VectorValue copysign(const VectorValue& magnitude, const VectorValue& sign);
 
 // False if an operand is NaN, but for is_nan.
-Value less(const Value& a, double b);
-Value less(const Value& a, const Value& b);
-Value greater(const Value& a, double b);
-Value equal(const Value& a, double b);
-Value not_equal(const Value& a, const Value& b);
-Value is_nan(const Value& a);
-Value is_set(const Value& integer);  // Not zero.
-Value select(const Value& condition, const Value& yes, const Value& no);
-Value select(const Value& condition, double yes, const Value& no);
-Value select(const Value& condition, const Value& yes, double no);
+VectorValue less(const VectorValue& a, double b);
+VectorValue less(const VectorValue& a, const VectorValue& b);
+VectorValue greater(const VectorValue& a, double b);
+VectorValue equal(const VectorValue& a, double b);
+VectorValue not_equal(const VectorValue& a, const VectorValue& b);
+VectorValue is_nan(const VectorValue& a);
+VectorValue is_set(const VectorValue& integer);  // Not zero.
+VectorValue select(const VectorValue& condition, const VectorValue& yes, const VectorValue& no);
+VectorValue select(const VectorValue& condition, double yes, const VectorValue& no);
+VectorValue select(const VectorValue& condition, const VectorValue& yes, double no);
 
 // The bounded value; NaN stays NaN.
-Value at_least(const Value& a, double bound);
-Value at_most(const Value& a, double bound);
+VectorValue at_least(const VectorValue& a, double bound);
+VectorValue at_most(const VectorValue& a, double bound);
 
-Value bits(const Value& a);       // The integer with the bits of a float.
-Value from_bits(const Value& a);  // And back.
-Value widen(const Value& a);      // f32 to f64.
-Value narrow(const Value& a);     // f64 to f32, rounded to nearest.
+VectorValue bits(const VectorValue& a);       // The integer with the bits of a float.
+VectorValue from_bits(const VectorValue& a);  // And back.
+VectorValue widen(const VectorValue& a);      // f32 to f64.
+VectorValue narrow(const VectorValue& a);     // f64 to f32, rounded to nearest.
 
 // coefficients[0] + x * (coefficients[1] + ...), by Horner's scheme.
-Value polynomial(const Value& x, const double* coefficients, int count);
+VectorValue polynomial(const VectorValue& x, const double* coefficients, int count);
 template <size_t N>
-Value polynomial(const Value& x, const double (&coefficients)[N]) {
+VectorValue polynomial(const VectorValue& x, const double (&coefficients)[N]) {
   return polynomial(x, coefficients, static_cast<int>(N));
 }
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-
 Env = dict[str, torch.Tensor]
 Shape = tuple[int, ...]
 
