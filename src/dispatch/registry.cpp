@@ -80,7 +80,7 @@ bool is_decomposed_by_autograd(const c10::OperatorHandle& handle) {
 }
 
 void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
-               const FormBinding& binding, Form form) {
+               const FormBinding& binding, Form form, const Registration& registration) {
   TORCH_CHECK(!is_decomposed_by_autograd(handle),
               "tilewise: aten::", overload_name(handle.operator_name()),
               " has no derivative formula of its own (CompositeImplicitAutograd) and must not be "
@@ -90,6 +90,7 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
   TORCH_INTERNAL_ASSERT(id < kMaxOverloads);
   for (int backend = 0; backend < kBackends; ++backend) {
     if (libraries[backend] == nullptr) continue;
+    if (registration.gpu_only && static_cast<Backend>(backend) == Backend::cpu) continue;
     OverloadEntry& entry = binding.entries[backend];
     TORCH_CHECK(entry.handle == nullptr,
                 "tilewise: two registrations claim aten::", overload_name(handle.operator_name()));
@@ -98,7 +99,10 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
     entry.form = form;
     entry.id = id;
     entry.handle = &handle;
-    entry.previous = computed_kernel(handle, kBackendKeys[backend]);
+    const bool is_new = registration.kernel_without_scope != nullptr &&
+                        !handle.hasComputedKernelForDispatchKey(kBackendKeys[backend]);
+    entry.previous = is_new ? registration.kernel_without_scope()
+                            : computed_kernel(handle, kBackendKeys[backend]);
     libraries[backend]->impl(("aten::" + entry.name).c_str(), binding.make_function());
     add_entry(entry);
   }
@@ -116,7 +120,7 @@ void install_registration(torch::Library* libraries[kBackends], const Registrati
   const FormBinding& binding = registration.forms[static_cast<int>(form)];
   TORCH_CHECK(binding.make_function != nullptr, "tilewise: aten::", full,
               " is of a form that its registration does not offer");
-  take_over(libraries, declared, binding, form);
+  take_over(libraries, declared, binding, form, registration);
   if (form != Form::functional || !registration.derive_forms) return;
 
   // The in-place and out= forms that PyTorch derives from the same kernel.
@@ -130,7 +134,7 @@ void install_registration(torch::Library* libraries[kBackends], const Registrati
       if (!is_same_operator(declared.schema(), candidate->schema())) continue;
       // A form that PyTorch itself decomposes reaches the functional or out= form, which is ours.
       if (is_decomposed_by_autograd(*candidate)) continue;
-      take_over(libraries, *keep(*candidate), other_binding, other);
+      take_over(libraries, *keep(*candidate), other_binding, other, registration);
       break;
     }
   }
@@ -162,8 +166,12 @@ void OverloadEntry::reset() {
 }
 
 Registration::Registration(const char* operator_name, FormBinding functional, FormBinding inplace,
-                           FormBinding out, bool derive)
-    : name(operator_name), forms{functional, inplace, out}, derive_forms(derive) {
+                           FormBinding out, bool derive, KernelMaker without_scope, bool on_gpu)
+    : name(operator_name),
+      forms{functional, inplace, out},
+      derive_forms(derive),
+      kernel_without_scope(without_scope),
+      gpu_only(on_gpu) {
   registrations().push_back(this);
 }
 

@@ -56,16 +56,20 @@ struct FormBinding {
   torch::CppFunction (*make_function)();
 };
 
+using KernelMaker = c10::KernelFunction (*)();
+
 // A static object for each operator that a family file declares.
 struct Registration {
   // `name`: the overload in its functional form ("add.Tensor"), or the only form it has
   // ("fill_.Scalar"). With `derive_forms`, the in-place and out= overloads of the same kernel are
   // taken over as well.
   Registration(const char* name, FormBinding functional, FormBinding inplace, FormBinding out,
-               bool derive_forms);
+               bool derive_forms, KernelMaker kernel_without_scope = {}, bool gpu_only = false);
   const char* name;
   FormBinding forms[3];  // by Form; make_function == nullptr where the form is not offered
   bool derive_forms;
+  KernelMaker kernel_without_scope;  // what serves without us where PyTorch has no kernel
+  bool gpu_only;                     // an operator that exists for GPUs alone (cuDNN's spelling)
 };
 
 // Takes the operators over for every backend that this PyTorch has. Called once, by the C API; the

@@ -10,6 +10,10 @@
 //   TILEWISE_OPERATOR(NativeDropout, "native_dropout");
 //
 // `call` throws dispatch::Refusal if it cannot serve, before it has written to an argument.
+// Optional members besides: `static constexpr bool kGpuOnly = true` for an operator that PyTorch
+// has on GPUs alone, and `static auto without_scope(...)`, of the same signature, which serves
+// without us on a backend where PyTorch has no kernel, and where `static bool previous_cannot(...)`
+// says that PyTorch's kernel cannot go on from what ours left.
 #pragma once
 
 #include "dispatch/refusal.h"
@@ -53,6 +57,8 @@ struct Plain<Op, Result (*)(Args...)> {
       }
       fall_back(entry, *scope, reason);
     }
+    if constexpr (requires { Op::previous_cannot(args...); })
+      if (Op::previous_cannot(args...)) return Op::without_scope(std::forward<Args>(args)...);
     return entry.previous.template call<Result, Args...>(*entry.handle, ks,
                                                          std::forward<Args>(args)...);
   }
@@ -60,7 +66,12 @@ struct Plain<Op, Result (*)(Args...)> {
   static dispatch::Registration registration(const char* name) {
     const dispatch::FormBinding binding{
         entries, [] { return torch::CppFunction::makeFromUnboxedFunction(&call); }};
-    return {name, binding, binding, binding, /*derive=*/false};
+    dispatch::KernelMaker without_scope = nullptr;
+    if constexpr (requires { &Op::without_scope; })
+      without_scope = [] {
+        return c10::KernelFunction::makeFromUnboxedFunction(TORCH_FN(Op::without_scope));
+      };
+    return {name, binding, binding, binding, /*derive=*/false, without_scope, is_gpu_only<Op>};
   }
 };
 

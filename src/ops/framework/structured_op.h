@@ -116,6 +116,21 @@ struct ResultType<3> {
   using Reference = std::tuple<Tensor&, Tensor&, Tensor&>;
 };
 
+template <>
+struct ResultType<4> {
+  using Value = std::tuple<Tensor, Tensor, Tensor, Tensor>;
+  using Reference = std::tuple<Tensor&, Tensor&, Tensor&, Tensor&>;
+};
+
+// Whether an operator declares that PyTorch has it on GPUs alone.
+template <class Op>
+inline constexpr bool is_gpu_only = [] {
+  if constexpr (requires { Op::kGpuOnly; })
+    return Op::kGpuOnly;
+  else
+    return false;
+}();
+
 // The form that returns new tensors. M...: the meta function's argument types.
 template <class Op, class... M>
 struct Functional {
@@ -240,7 +255,13 @@ struct Forms<Op, Return (Class::*)(First, Rest...)> {
 template <class Op>
 dispatch::Registration make_structured_registration(const char* name) {
   using Forms = detail::Forms<Op, decltype(&Op::MetaClass::meta)>;
-  return {name, Forms::functional(), Forms::inplace(), Forms::out(), /*derive=*/true};
+  return {name,
+          Forms::functional(),
+          Forms::inplace(),
+          Forms::out(),
+          /*derive=*/true,
+          /*kernel_without_scope=*/nullptr,
+          detail::is_gpu_only<Op>};
 }
 
 }  // namespace tilewise::ops
