@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Negative log likelihood loss of x [rows, classes] against class indices target [rows], forward
-and
-backward.
+"""Negative log likelihood loss of x [outer, classes, inner] against class indices target
+[outer, inner], forward and backward. inner is 1, or the pixels of an image.
 
-Loss of row i: -weight[target[i]] * x[i, target[i]], 0 where target[i] == ignore_index. REDUCTION is
-ATen's: 0 none, 1 mean (sum of losses / sum of weights), 2 sum. A target outside of [0, classes)
+Row i is position (i // inner, i % inner). Its loss: -weight[target[i]] * x[i, target[i]], 0 where
+target[i] == ignore_index. REDUCTION is ATen's: 0 none, 1 mean (sum of losses / sum of weights), 2
+sum. A target outside of [0, classes)
 that is not ignore_index gives NaN instead of reading outside of x; on a CPU the operator checks the
 targets before and raises.
 
@@ -21,16 +21,22 @@ import triton.language as tl
 
 @triton.jit
 def _row_losses(
-    x_ptr, target_ptr, weight_ptr, index, mask, classes, ignore_index,
-    stride_x_row, stride_x_class, stride_target,
+    x_ptr, target_ptr, weight_ptr, index, mask, inner, classes, ignore_index,
+    stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr,
 ):  # fmt: skip
     """(loss, weight) of the rows `index`, both 0 where masked or ignored."""
-    target = tl.load(target_ptr + index * stride_target, mask=mask, other=0).to(tl.int64)
+    i0 = index // inner
+    i1 = index % inner
+    target = tl.load(
+        target_ptr + i0 * stride_target_outer + i1 * stride_target_inner, mask=mask, other=0
+    ).to(tl.int64)
     counted = mask & (target != ignore_index)
     valid = counted & (target >= 0) & (target < classes)
     x = tl.load(
-        x_ptr + index * stride_x_row + target * stride_x_class, mask=valid, other=float("nan")
+        x_ptr + i0 * stride_x_outer + i1 * stride_x_inner + target * stride_x_class,
+        mask=valid,
+        other=float("nan"),
     ).to(ACC)
     if HAS_WEIGHT:
         weight = tl.load(weight_ptr + target, mask=valid, other=0.0).to(ACC)
@@ -41,24 +47,27 @@ def _row_losses(
 
 @triton.jit
 def forward_none(
-    x_ptr, target_ptr, weight_ptr, out_ptr, rows, classes, ignore_index,
-    stride_x_row, stride_x_class, stride_target, stride_out,
+    x_ptr, target_ptr, weight_ptr, out_ptr, rows, inner, classes, ignore_index,
+    stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
+    stride_out_outer, stride_out_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """out [rows]; grid cdiv(rows, BLOCK)."""
     index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     mask = index < rows
     loss, _ = _row_losses(
-        x_ptr, target_ptr, weight_ptr, index, mask, classes, ignore_index,
-        stride_x_row, stride_x_class, stride_target, ACC, HAS_WEIGHT,
+        x_ptr, target_ptr, weight_ptr, index, mask, inner, classes, ignore_index,
+        stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
+        ACC, HAS_WEIGHT,
     )  # fmt: skip
-    tl.store(out_ptr + index * stride_out, loss.to(out_ptr.dtype.element_ty), mask=mask)
+    offsets = index // inner * stride_out_outer + index % inner * stride_out_inner
+    tl.store(out_ptr + offsets, loss.to(out_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
 def forward_partial(
-    x_ptr, target_ptr, weight_ptr, partial_ptr, rows, classes, rows_per_chunk, ignore_index,
-    stride_x_row, stride_x_class, stride_target,
+    x_ptr, target_ptr, weight_ptr, partial_ptr, rows, inner, classes, rows_per_chunk, ignore_index,
+    stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """partial [2, chunks]; grid chunks."""
@@ -71,7 +80,8 @@ def forward_partial(
     for start in range(first, last, BLOCK):
         loss, weight = _row_losses(
             x_ptr, target_ptr, weight_ptr, (start + lanes).to(tl.int64), start + lanes < last,
-            classes, ignore_index, stride_x_row, stride_x_class, stride_target, ACC, HAS_WEIGHT,
+            inner, classes, ignore_index, stride_x_outer, stride_x_inner, stride_x_class,
+            stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT,
         )  # fmt: skip
         loss_total += loss
         weight_total += weight
@@ -105,21 +115,28 @@ def forward_combine(
 
 @triton.jit
 def backward(
-    grad_ptr, target_ptr, weight_ptr, total_weight_ptr, grad_input_ptr, rows, classes, ignore_index,
-    stride_grad, stride_target, stride_input_row, stride_input_class,
-    ACC: tl.constexpr, REDUCTION: tl.constexpr, HAS_WEIGHT: tl.constexpr,
+    grad_ptr, target_ptr, weight_ptr, total_weight_ptr, grad_input_ptr, rows, inner, classes,
+    ignore_index, stride_grad_outer, stride_grad_inner, stride_target_outer, stride_target_inner,
+    stride_input_outer, stride_input_inner, stride_input_class,
+    ACC: tl.constexpr, REDUCTION: tl.constexpr, HAS_WEIGHT: tl.constexpr, AXIS: tl.constexpr,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """grad [rows] or [], grad_input [rows, classes].
+    """grad [outer, inner] or [], grad_input [outer, classes, inner].
 
-    Grid: (cdiv(rows, ROWS), cdiv(classes, BLOCK)).
+    Grid: (cdiv(rows, ROWS), cdiv(classes, BLOCK)). AXIS is the tile's axis of rows: 0, lanes run
+    along the classes; 1, they run along the rows (where those are contiguous).
     """
     index = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     row_mask = index < rows
-    target = tl.load(target_ptr + index * stride_target, mask=row_mask, other=0).to(tl.int64)
+    i0 = index // inner
+    i1 = index % inner
+    target = tl.load(
+        target_ptr + i0 * stride_target_outer + i1 * stride_target_inner, mask=row_mask, other=0
+    ).to(tl.int64)
     counted = row_mask & (target != ignore_index)
     if REDUCTION == 0:
-        grad = tl.load(grad_ptr + index * stride_grad, mask=row_mask, other=0.0).to(ACC)
+        offsets = i0 * stride_grad_outer + i1 * stride_grad_inner
+        grad = tl.load(grad_ptr + offsets, mask=row_mask, other=0.0).to(ACC)
     else:
         grad = tl.full((ROWS,), 0.0, ACC) + tl.load(grad_ptr).to(ACC)
     if HAS_WEIGHT:
@@ -129,10 +146,11 @@ def backward(
         grad /= tl.load(total_weight_ptr).to(ACC)
     value = tl.where(counted, -grad, 0.0)
     columns = tl.program_id(1).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    result = tl.where(columns[None, :] == target[:, None], value[:, None], 0.0)
+    row_offsets = tl.expand_dims(i0 * stride_input_outer + i1 * stride_input_inner, 1 - AXIS)
+    is_target = tl.expand_dims(columns, AXIS) == tl.expand_dims(target, 1 - AXIS)
+    result = tl.where(is_target, tl.expand_dims(value, 1 - AXIS), 0.0)
     tl.store(
-        grad_input_ptr
-        + (index * stride_input_row)[:, None] + (columns * stride_input_class)[None, :],
+        grad_input_ptr + row_offsets + tl.expand_dims(columns * stride_input_class, AXIS),
         result.to(grad_input_ptr.dtype.element_ty),
-        mask=row_mask[:, None] & (columns < classes)[None, :],
-    )  # fmt: skip
+        mask=tl.expand_dims(row_mask, 1 - AXIS) & tl.expand_dims(columns < classes, AXIS),
+    )

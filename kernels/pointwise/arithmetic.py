@@ -181,3 +181,10 @@ def interpolate(start, end, weight):
     difference = end - start
     near_start = tl.abs(weight) < 0.5
     return tl.where(near_start, start + weight * difference, end - difference * (1 - weight))
+
+
+@triton.jit
+def limit_norm(x, norm, limit):
+    """x scaled down where its norm exceeds the limit; ATen keeps the quotient off infinity."""
+    scale = quotient(limit + norm * 0, norm + 1e-7)
+    return tl.where(norm > limit, x * scale, x)

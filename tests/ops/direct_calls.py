@@ -12,15 +12,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from direct_arguments import generator as _generator
+from direct_arguments import x as _x
+from norm_and_loss_calls import NORM_AND_LOSS_CALLS, NORM_AND_LOSS_OUTS
 
 Arguments = list[Any]
-
-
-def _x(*shape: int) -> torch.Tensor:
-    return torch.rand(shape, generator=_generator) + 0.25
-
-
-_generator = torch.Generator()
 
 
 def _layer_norm_backward() -> Arguments:
@@ -138,6 +134,7 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "triu_": lambda: [_x(5, 7), -1],
     "zeros": lambda: [[5, 7]],
     "where": lambda: [_x(5, 7) > 0.5, _x(5, 7), _x(7)],
+    **NORM_AND_LOSS_CALLS,
 }
 
 
@@ -188,6 +185,8 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
     outs = {
         a.name: torch.empty(0, dtype=_out_dtype(base, values)) for a in schema.arguments if a.is_out
     }
+    if outs:
+        outs |= {key: out.clone() for key, out in NORM_AND_LOSS_OUTS.get(base, {}).items()}
     keywords = outs | KEYWORDS.get(base, {})
     if any(a.name == "device" for a in schema.arguments):
         keywords["device"] = torch.device(device)

@@ -14,12 +14,16 @@ import torch
 from torch import Tensor
 
 from tilewise.fusion.kernel_file import KernelFunction
+from tilewise.nn.norm_and_loss import add_layer_norm, add_rms_norm, linear_cross_entropy
 
 __all__ = [
     "adamw_step",
     "add_gelu_dropout",
+    "add_layer_norm",
+    "add_rms_norm",
     "geglu",
     "gelu_and_mul",
+    "linear_cross_entropy",
     "rotary_embedding",
     "silu_and_mul",
     "swiglu",

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/normalization/channel_norm.h"
+
+#include <algorithm>
+
+#include "dispatch/refusal.h"
+#include "ops/framework/dimensions.h"
+#include "ops/framework/launch.h"
+#include "ops/framework/output.h"
+
+namespace tilewise::ops::channel_norm {
+namespace {
+
+// Programs that keep a GPU busy (eight for each of an H100's 132 processors), and elements that are
+// worth a program of their own.
+constexpr int64_t kGpuPrograms = 1056;
+constexpr int64_t kCpuPrograms = 16;
+constexpr int64_t kSmallestChunk = 8192;
+constexpr int64_t kTile = 4096;  // elements, GPU
+
+DType compute_type(const Tensor& tensor) {
+  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
+}
+
+// A tensor as [images, channels, pixels], with strides.
+struct View {
+  int64_t image, channel, pixel;
+};
+
+std::optional<View> find_view(const Tensor& tensor) {
+  if (tensor.dim() == 2) return View{tensor.stride(0), tensor.stride(1), 1};
+  Dimensions pixels;
+  for (int64_t i = 2; i < tensor.dim(); ++i) pixels.add(tensor.size(i), {tensor.stride(i)});
+  const auto pair = pixels.collapse_in_order();
+  if (!pair || pair->outer > 1) return std::nullopt;
+  return View{tensor.stride(0), tensor.stride(1), pair->inner > 1 ? pair->inner_stride[0] : 1};
+}
+
+// Which way a tile lies, how the work is cut up.
+struct Plan {
+  int64_t images = 1, channels = 1, pixels = 1;
+  bool outer = false;  // channels are neighbors; images * pixels are rows
+  int64_t images_per_chunk = 1, pixels_per_chunk = 1;  // outer: rows as images, one pixel
+  int64_t chunks = 1;
+  int64_t tile_images = 1, tile_pixels = 1;  // outer: rows and channels of a tile
+  Grid grid;
+  LaunchOptions options;
+
+  int64_t rows() const { return images * pixels; }
+  double count() const { return static_cast<double>(rows()); }
+};
+
+// The stride between rows of an outer layout, if there is one.
+std::optional<int64_t> row_stride(const Plan& plan, const View& view) {
+  if (plan.pixels == 1) return view.image;
+  if (plan.images == 1 || view.image == plan.pixels * view.pixel) return view.pixel;
+  return std::nullopt;
+}
+
+bool fits(const Plan& plan, const std::optional<View>& view) {
+  return view.has_value() && (!plan.outer || row_stride(plan, *view).has_value());
+}
+
+// `tensor` in a form that the plan's kernels can walk through, and its strides.
+struct Operand {
+  Operand(const Tensor& source, const Plan& plan, const Tensor& like) : tensor(source) {
+    std::optional<View> found = find_view(tensor);
+    if (!fits(plan, found)) {
+      tensor = source.contiguous(like.suggest_memory_format());
+      found = find_view(tensor);
+      if (!fits(plan, found)) throw dispatch::Refusal{"norm: strides of the gradient"};
+    }
+    view = *found;
+    if (plan.outer) view.image = *row_stride(plan, view);
+  }
+  Tensor tensor;
+  View view;
+};
+
+Plan make_plan(const Tensor& input, const View& view) {
+  Plan plan;
+  plan.images = input.size(0);
+  plan.channels = input.size(1);
+  plan.pixels = input.numel() / (plan.images * plan.channels);
+  plan.outer = plan.pixels == 1 || (view.channel == 1 && view.pixel != 1);
+  const bool on_cpu = input.is_cpu();
+  const int64_t programs = on_cpu ? kCpuPrograms : kGpuPrograms;
+  int64_t channel_programs;
+  if (plan.outer) {
+    const int64_t widest = on_cpu ? 64 : input.element_size() == 2 ? 128 : 64;
+    plan.tile_pixels = std::clamp<int64_t>(next_power_of_2(plan.channels), 16, widest);
+    plan.tile_images = on_cpu ? 8 : kTile / plan.tile_pixels;
+    channel_programs = ceil_div(plan.channels, plan.tile_pixels);
+    const int64_t elements = plan.rows() * plan.tile_pixels;
+    const int64_t wanted = std::min(programs / channel_programs, elements / kSmallestChunk);
+    plan.images_per_chunk = ceil_div(plan.rows(), std::max<int64_t>(1, wanted));
+    plan.chunks = ceil_div(plan.rows(), plan.images_per_chunk);
+  } else {
+    plan.tile_pixels = std::clamp<int64_t>(next_power_of_2(plan.pixels), 16, on_cpu ? 256 : kTile);
+    plan.tile_images =
+        on_cpu ? 1 : std::min(next_power_of_2(plan.images), kTile / plan.tile_pixels);
+    channel_programs = plan.channels;
+    const int64_t wanted =
+        std::max<int64_t>(1, std::min(programs / channel_programs, plan.rows() / kSmallestChunk));
+    const int64_t image_chunks = std::min(wanted, plan.images);
+    plan.images_per_chunk = ceil_div(plan.images, image_chunks);
+    const int64_t pixel_chunks = ceil_div(wanted, image_chunks);
+    plan.pixels_per_chunk =
+        ceil_div(ceil_div(plan.pixels, pixel_chunks), plan.tile_pixels) * plan.tile_pixels;
+    plan.chunks =
+        ceil_div(plan.images, plan.images_per_chunk) * ceil_div(plan.pixels, plan.pixels_per_chunk);
+  }
+  plan.grid = grid_1d(channel_programs);
+  plan.grid.y = static_cast<int32_t>(plan.chunks);
+  plan.options.num_warps = plan.tile_images * plan.tile_pixels >= 4096 ? 8 : 4;
+  plan.options.num_stages = 1;
+  plan.options.grain = std::max<int64_t>(1, kSmallestChunk * channel_programs / input.numel());
+  return plan;
+}
+
+// The input as the kernels see it; copied where its strides are of no use, as ATen does.
+struct Input {
+  explicit Input(const Tensor& source) : tensor(source) {
+    std::optional<View> found = find_view(tensor);
+    if (found) plan = make_plan(tensor, *found);
+    if (!fits(plan, found)) {
+      tensor = source.contiguous(source.suggest_memory_format());
+      found = find_view(tensor);
+      plan = make_plan(tensor, *found);
+    }
+    view = *found;
+    if (plan.outer) view.image = row_stride(plan, view).value();
+  }
+  Tensor tensor;
+  View view{};
+  Plan plan;
+};
+
+template <class Run>
+void with_number_type(DType acc, Run run) {
+  if (acc == DType::fp64)
+    run([](double value) { return fp64(value); });
+  else
+    run([](double value) { return value; });
+}
+
+Tensor statistics_buffer(const Tensor& input, at::IntArrayRef sizes) {
+  const bool wide = input.scalar_type() == at::kDouble;
+  return allocate_output(sizes, {}, input.options().dtype(wide ? at::kDouble : at::kFloat));
+}
+
+constexpr int64_t kCombinedChannels = 32;
+
+}  // namespace
+
+void forward(const Tensor& input, const Parameters& parameters, Statistics statistics,
+             const Tensor& out, const Tensor& save_mean, const Tensor& save_rstd) {
+  static const Kernel moments_inner("normalization/batch_norm", "moments_inner");
+  static const Kernel moments_outer("normalization/batch_norm", "moments_outer");
+  static const Kernel combine("normalization/batch_norm", "combine_moments");
+  static const Kernel normalize_inner("normalization/batch_norm", "normalize_inner");
+  static const Kernel normalize_outer("normalization/batch_norm", "normalize_outer");
+  const Input x(input);
+  const Plan& plan = x.plan;
+  const std::optional<View> out_view = find_view(out);
+  if (!fits(plan, out_view)) throw dispatch::Refusal{"norm: strides of the output"};
+  const DType acc = compute_type(input);
+  const double unbias = plan.count() / (plan.count() - 1.0);
+
+  Tensor mean = parameters.running_mean;
+  Tensor rstd = parameters.running_var;
+  bool in_one_launch = true;
+  if (statistics == Statistics::batch && plan.chunks > 1) {
+    in_one_launch = false;
+    const Tensor partial = statistics_buffer(input, {2, plan.chunks, plan.channels});
+    if (plan.outer)
+      launch(moments_outer, plan.options, plan.grid, input, x.tensor, written(partial),
+             stride(plan.channels), plan.rows(), plan.images_per_chunk, stride(x.view.image),
+             stride(x.view.channel), constant(acc), constant(plan.tile_images),
+             constant(plan.tile_pixels));
+    else
+      launch(moments_inner, plan.options, plan.grid, input, x.tensor, written(partial),
+             plan.channels, plan.images, stride(plan.pixels), plan.images_per_chunk,
+             stride(plan.pixels_per_chunk), stride(x.view.image), stride(x.view.channel),
+             stride(x.view.pixel), constant(acc), constant(plan.tile_images),
+             constant(plan.tile_pixels));
+    mean = statistics_buffer(input, {plan.channels});
+    rstd = statistics_buffer(input, {plan.channels});
+    LaunchOptions options;
+    options.num_stages = 1;
+    with_number_type(acc, [&](auto number) {
+      launch(combine, options, grid_1d(ceil_div(plan.channels, kCombinedChannels)), input, partial,
+             written(mean), written(rstd), written(save_mean), written(save_rstd),
+             written(parameters.running_mean), written(parameters.running_var), plan.channels,
+             plan.chunks, plan.outer ? plan.rows() : plan.images, plan.outer ? 1 : plan.pixels,
+             plan.images_per_chunk, plan.outer ? 1 : plan.pixels_per_chunk,
+             number(parameters.momentum), number(unbias), number(parameters.eps), constant(acc),
+             constant(input.is_cpu() ? 1 : 32), constant(kCombinedChannels));
+    });
+  }
+  const Statistics source = in_one_launch ? statistics : Statistics::given;
+  // The statistics are written once: by the combining launch, if there is one.
+  const bool finds = source == Statistics::batch;
+  const Tensor none;
+  with_number_type(acc, [&](auto number) {
+    const auto run = [&](const Kernel& kernel, auto... geometry) {
+      launch(kernel, plan.options, plan.grid, input, x.tensor, parameters.weight, parameters.bias,
+             finds ? none : mean, finds ? none : rstd, written(finds ? save_mean : none),
+             written(finds ? save_rstd : none), written(finds ? parameters.running_mean : none),
+             written(finds ? parameters.running_var : none), written(out), geometry...,
+             number(parameters.momentum), number(unbias), number(parameters.eps), constant(acc),
+             constant(static_cast<int64_t>(source)), constant(plan.tile_images),
+             constant(plan.tile_pixels));
+    };
+    if (plan.outer)
+      run(normalize_outer, stride(plan.channels), plan.rows(), plan.images_per_chunk,
+          stride(x.view.image), stride(x.view.channel), stride(row_stride(plan, *out_view).value()),
+          stride(out_view->channel));
+    else
+      run(normalize_inner, plan.images, stride(plan.pixels), plan.images_per_chunk,
+          stride(plan.pixels_per_chunk), stride(x.view.image), stride(x.view.channel),
+          stride(x.view.pixel), stride(out_view->image), stride(out_view->channel),
+          stride(out_view->pixel));
+  });
+}
+
+void backward(const Tensor& grad_out, const Tensor& input, const Tensor& weight, const Tensor& mean,
+              const Tensor& rstd, Statistics statistics, bool training, double eps,
+              const Gradients& gradients) {
+  static const Kernel sums_inner("normalization/batch_norm", "gradient_sums_inner");
+  static const Kernel sums_outer("normalization/batch_norm", "gradient_sums_outer");
+  static const Kernel combine("normalization/batch_norm", "combine_sums");
+  static const Kernel backward_inner("normalization/batch_norm", "backward_input_inner");
+  static const Kernel backward_outer("normalization/batch_norm", "backward_input_outer");
+  const Input x(input);
+  const Plan& plan = x.plan;
+  const Operand grad(grad_out, plan, x.tensor);
+  View out{};
+  if (gradients.input.defined()) {
+    const std::optional<View> found = find_view(gradients.input);
+    if (!fits(plan, found)) throw dispatch::Refusal{"norm: strides of the output"};
+    out = *found;
+    if (plan.outer) out.image = row_stride(plan, out).value();
+  }
+  const DType acc = compute_type(input);
+  const bool wants_sums = (training && gradients.input.defined()) || gradients.weight.defined() ||
+                          gradients.bias.defined();
+  const Tensor none;
+  Tensor sums;
+  if (wants_sums && plan.chunks > 1) {
+    const Tensor partial = statistics_buffer(input, {2, plan.chunks, plan.channels});
+    sums = statistics_buffer(input, {2, plan.channels});
+    if (plan.outer)
+      launch(sums_outer, plan.options, plan.grid, input, grad.tensor, x.tensor, mean,
+             written(partial), stride(plan.channels), plan.rows(), plan.images_per_chunk,
+             stride(grad.view.image), stride(grad.view.channel), stride(x.view.image),
+             stride(x.view.channel), constant(acc), constant(plan.tile_images),
+             constant(plan.tile_pixels));
+    else
+      launch(sums_inner, plan.options, plan.grid, input, grad.tensor, x.tensor, mean,
+             written(partial), plan.channels, plan.images, stride(plan.pixels),
+             plan.images_per_chunk, stride(plan.pixels_per_chunk), stride(grad.view.image),
+             stride(grad.view.channel), stride(grad.view.pixel), stride(x.view.image),
+             stride(x.view.channel), stride(x.view.pixel), constant(acc),
+             constant(plan.tile_images), constant(plan.tile_pixels));
+    LaunchOptions options;
+    options.num_stages = 1;
+    with_number_type(acc, [&](auto number) {
+      launch(combine, options, grid_1d(ceil_div(plan.channels, kCombinedChannels)), input, partial,
+             rstd, written(sums), written(gradients.weight), written(gradients.bias), plan.channels,
+             plan.chunks, number(eps), constant(acc), constant(static_cast<int64_t>(statistics)),
+             constant(input.is_cpu() ? 1 : 32), constant(kCombinedChannels));
+    });
+    if (!gradients.input.defined()) return;
+  }
+  const bool finds = wants_sums && plan.chunks == 1;
+  const int64_t sums_from = !wants_sums ? 0 : finds ? 1 : 2;
+  with_number_type(acc, [&](auto number) {
+    const auto run = [&](const Kernel& kernel, auto... geometry) {
+      launch(kernel, plan.options, plan.grid, input, grad.tensor, x.tensor, weight, mean, rstd,
+             sums, written(finds ? gradients.weight : none), written(finds ? gradients.bias : none),
+             written(gradients.input), geometry..., number(eps), constant(acc),
+             constant(static_cast<int64_t>(statistics)), constant(training), constant(sums_from),
+             constant(plan.tile_images), constant(plan.tile_pixels));
+    };
+    if (plan.outer)
+      run(backward_outer, stride(plan.channels), plan.rows(), plan.images_per_chunk,
+          stride(grad.view.image), stride(grad.view.channel), stride(x.view.image),
+          stride(x.view.channel), stride(out.image), stride(out.channel));
+    else
+      run(backward_inner, plan.channels, plan.images, stride(plan.pixels), plan.images_per_chunk,
+          stride(plan.pixels_per_chunk), stride(grad.view.image), stride(grad.view.channel),
+          stride(grad.view.pixel), stride(x.view.image), stride(x.view.channel),
+          stride(x.view.pixel), stride(out.image), stride(out.channel), stride(out.pixel));
+  });
+}
+
+}  // namespace tilewise::ops::channel_norm

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "ops/framework/launch.h"
+#include "ops/framework/output.h"
+#include "ops/framework/plain_op.h"
+
+namespace tilewise::ops {
+namespace {
+
+using OptionalTensor = const std::optional<Tensor>&;
+
+// As in channel_norm.cpp: programs that keep a machine busy, elements that are worth one.
+constexpr int64_t kGpuPrograms = 1056;
+constexpr int64_t kCpuPrograms = 16;
+constexpr int64_t kSmallestChunk = 8192;
+constexpr int64_t kTile = 4096;
+
+bool is_given(OptionalTensor tensor) { return tensor.has_value() && tensor->defined(); }
+
+Tensor dense(OptionalTensor tensor) { return is_given(tensor) ? tensor->contiguous() : Tensor(); }
+
+DType compute_type(const Tensor& tensor) {
+  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
+}
+
+bool is_16_bit(const Tensor& tensor) {
+  return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
+}
+
+// Only the CPU's kernel takes NHWC.
+at::MemoryFormat format_of(const Tensor& input) {
+  return input.is_cpu() ? input.suggest_memory_format() : at::MemoryFormat::Contiguous;
+}
+
+const char* refuse_input(const Tensor& input, int64_t images, int64_t channels, int64_t pixels,
+                         int64_t groups, std::initializer_list<const std::optional<Tensor>*> list) {
+  if (!input.is_floating_point()) return "group_norm of a dtype that is not floating";
+  if (input.numel() == 0 || images * channels * pixels != input.numel())
+    return "group_norm of no elements, or of another number";
+  if (input.dim() < 2 || input.size(0) != images || input.size(1) != channels)
+    return "group_norm of another shape";
+  if (groups <= 0 || channels % groups != 0) return "group_norm: channels do not divide";
+  if (!input.is_contiguous(format_of(input))) return "group_norm of a strided view";
+  int matching = 0;
+  int wide = 0;
+  for (const std::optional<Tensor>* parameter : list) {
+    if (!is_given(*parameter)) continue;
+    if ((*parameter)->dim() != 1 || (*parameter)->numel() != channels)
+      return "group_norm: parameter of another shape";
+    if ((*parameter)->scalar_type() == input.scalar_type())
+      ++matching;
+    else if (input.is_cpu() && is_16_bit(input) && (*parameter)->scalar_type() == at::kFloat)
+      ++wide;
+    else
+      return "group_norm: dtypes of input and parameters";
+  }
+  return matching > 0 && wide > 0 ? "group_norm: dtypes of the parameters differ" : nullptr;
+}
+
+struct Plan {
+  Plan(const Tensor& input, int64_t images_, int64_t channels_, int64_t pixels_, int64_t groups_)
+      : images(images_), channels(channels_), pixels(pixels_), groups(groups_) {
+    const bool on_cpu = input.is_cpu();
+    depth = channels / groups;
+    stride_image = channels * pixels;
+    const bool channels_are_neighbors = !input.is_contiguous() && pixels > 1;
+    axis = channels_are_neighbors ? 1 : 0;
+    stride_channel = channels_are_neighbors ? 1 : pixels;
+    stride_pixel = channels_are_neighbors ? channels : 1;
+    if (channels_are_neighbors) {
+      tile_channels = std::clamp<int64_t>(next_power_of_2(depth), 16, 64);
+      tile_pixels = on_cpu ? std::max<int64_t>(1, 256 / tile_channels) : kTile / tile_channels;
+    } else {
+      tile_pixels = std::clamp<int64_t>(next_power_of_2(pixels), 16, on_cpu ? 256 : kTile);
+      tile_channels = on_cpu ? 1 : std::min(next_power_of_2(depth), kTile / tile_pixels);
+    }
+    const int64_t rows = images * groups;
+    const int64_t wanted =
+        std::max<int64_t>(1, std::min((on_cpu ? kCpuPrograms : kGpuPrograms / 2) / rows,
+                                      depth * pixels / kSmallestChunk));
+    const int64_t channel_chunks = std::min(wanted, ceil_div(depth, tile_channels));
+    channels_per_chunk = ceil_div(ceil_div(depth, channel_chunks), tile_channels) * tile_channels;
+    pixels_per_chunk =
+        ceil_div(ceil_div(pixels, ceil_div(wanted, channel_chunks)), tile_pixels) * tile_pixels;
+    chunks = ceil_div(depth, channels_per_chunk) * ceil_div(pixels, pixels_per_chunk);
+    grid = grid_1d(rows);
+    grid.y = static_cast<int32_t>(chunks);
+    options.num_warps = tile_channels * tile_pixels >= 4096 ? 8 : 4;
+    options.num_stages = 1;
+    options.grain = std::max<int64_t>(1, kSmallestChunk / (depth * pixels));
+  }
+  int64_t images, channels, pixels, groups, depth;
+  int64_t axis;  // the tile's axis of channels
+  int64_t stride_image, stride_channel, stride_pixel;
+  int64_t tile_channels, tile_pixels;
+  int64_t channels_per_chunk, pixels_per_chunk, chunks;
+  Grid grid;
+  LaunchOptions options;
+};
+
+Tensor buffer(const Tensor& input, at::IntArrayRef sizes) {
+  const bool wide = input.scalar_type() == at::kDouble;
+  return allocate_output(sizes, {}, input.options().dtype(wide ? at::kDouble : at::kFloat));
+}
+
+void normalize(const Tensor& input, const Tensor& weight, const Tensor& bias, const Plan& plan,
+               const Tensor& out, const Tensor& mean, const Tensor& rstd, auto eps) {
+  static const Kernel moments("normalization/group_norm", "moments");
+  static const Kernel combine("normalization/batch_norm", "combine_moments");
+  static const Kernel kernel("normalization/group_norm", "normalize");
+  const auto acc = constant(compute_type(input));
+  const Tensor none;
+  Tensor combined_mean, combined_rstd;
+  const int64_t rows = plan.images * plan.groups;
+  if (plan.chunks > 1) {
+    const Tensor partial = buffer(input, {2, plan.chunks, rows});
+    launch(moments, plan.options, plan.grid, input, input, written(partial), plan.groups,
+           plan.depth, stride(plan.pixels), plan.channels_per_chunk, stride(plan.pixels_per_chunk),
+           stride(plan.stride_image), stride(plan.stride_channel), stride(plan.stride_pixel), acc,
+           constant(plan.axis), constant(plan.tile_channels), constant(plan.tile_pixels));
+    combined_mean = buffer(input, {rows});
+    combined_rstd = buffer(input, {rows});
+    LaunchOptions options;
+    options.num_stages = 1;
+    const int64_t block = 32;
+    launch(combine, options, grid_1d(ceil_div(rows, block)), input, partial, written(combined_mean),
+           written(combined_rstd), written(mean), written(rstd), none, none, rows, plan.chunks,
+           plan.depth, plan.pixels, plan.channels_per_chunk, plan.pixels_per_chunk, eps, eps, eps,
+           acc, constant(input.is_cpu() ? 1 : 32), constant(block));
+  }
+  launch(kernel, plan.options, plan.grid, input, input, weight, bias, combined_mean, combined_rstd,
+         written(plan.chunks > 1 ? none : mean), written(plan.chunks > 1 ? none : rstd),
+         written(out), plan.groups, plan.depth, stride(plan.pixels), plan.channels_per_chunk,
+         stride(plan.pixels_per_chunk), stride(plan.stride_image), stride(plan.stride_channel),
+         stride(plan.stride_pixel), eps, acc, constant(plan.axis), constant(plan.tile_channels),
+         constant(plan.tile_pixels));
+}
+
+struct GroupNorm : PlainOp {
+  static const char* refuse(const Tensor& input, OptionalTensor weight, OptionalTensor bias,
+                            int64_t images, int64_t channels, int64_t pixels, int64_t groups,
+                            double) {
+    return refuse_input(input, images, channels, pixels, groups, {&weight, &bias});
+  }
+  static std::tuple<Tensor, Tensor, Tensor> call(const Tensor& input, OptionalTensor weight,
+                                                 OptionalTensor bias, int64_t images,
+                                                 int64_t channels, int64_t pixels, int64_t groups,
+                                                 double eps) {
+    const Plan plan(input, images, channels, pixels, groups);
+    const Tensor w = dense(weight);
+    const Tensor b = dense(bias);
+    const bool wide = (w.defined() && w.scalar_type() != input.scalar_type()) ||
+                      (b.defined() && b.scalar_type() != input.scalar_type());
+    Tensor out =
+        allocate_output(input.sizes(), {}, input.options().memory_format(format_of(input)));
+    const auto options = input.options().dtype(wide ? at::kFloat : input.scalar_type());
+    Tensor mean = allocate_output({images, groups}, {}, options);
+    Tensor rstd = allocate_output({images, groups}, {}, options);
+    if (compute_type(input) == DType::fp64)
+      normalize(input, w, b, plan, out, mean, rstd, fp64(eps));
+    else
+      normalize(input, w, b, plan, out, mean, rstd, eps);
+    return {std::move(out), std::move(mean), std::move(rstd)};
+  }
+};
+TILEWISE_OPERATOR(GroupNorm, "native_group_norm");
+
+struct GroupNormBackward : PlainOp {
+  static const char* refuse(const Tensor& grad_out, const Tensor& input, const Tensor& mean,
+                            const Tensor& rstd, OptionalTensor weight, int64_t images,
+                            int64_t channels, int64_t pixels, int64_t groups,
+                            std::array<bool, 3> mask) {
+    if (grad_out.sizes() != input.sizes() || grad_out.scalar_type() != input.scalar_type())
+      return "group_norm: gradient unlike the input";
+    if (mean.numel() != images * groups || rstd.numel() != images * groups)
+      return "group_norm: statistics of another shape";
+    if ((mask[1] || mask[2]) && !is_given(weight))
+      return "group_norm: gradient of an absent parameter";
+    return refuse_input(input, images, channels, pixels, groups, {&weight});
+  }
+  static std::tuple<Tensor, Tensor, Tensor> call(const Tensor& grad_out, const Tensor& input,
+                                                 const Tensor& mean, const Tensor& rstd,
+                                                 OptionalTensor weight, int64_t images,
+                                                 int64_t channels, int64_t pixels, int64_t groups,
+                                                 std::array<bool, 3> mask) {
+    static const Kernel channel_sums("normalization/group_norm", "channel_sums");
+    static const Kernel backward_input("normalization/group_norm", "backward_input");
+    static const Kernel parameters("normalization/group_norm", "backward_parameters");
+    const Plan plan(input, images, channels, pixels, groups);
+    const Tensor grad = grad_out.contiguous(format_of(input));
+    const Tensor w = dense(weight);
+    const Tensor dense_mean = mean.contiguous();
+    const Tensor dense_rstd = rstd.contiguous();
+    const auto acc = constant(compute_type(input));
+    const Tensor sums = buffer(input, {2, images, channels});
+    Tensor grad_input, grad_weight, grad_bias;
+    const bool finds_sums = mask[0] && plan.chunks == 1;
+    if (!finds_sums) {
+      Grid grid = grid_1d(images * groups);
+      grid.y = static_cast<int32_t>(ceil_div(plan.depth, plan.tile_channels));
+      launch(channel_sums, plan.options, grid, input, grad, input, dense_mean, written(sums),
+             groups, plan.depth, stride(pixels), stride(plan.stride_image),
+             stride(plan.stride_channel), stride(plan.stride_pixel), acc, constant(plan.axis),
+             constant(plan.tile_channels), constant(plan.tile_pixels));
+    }
+    if (mask[0]) {
+      grad_input =
+          allocate_output(input.sizes(), {}, input.options().memory_format(format_of(input)));
+      launch(backward_input, plan.options, plan.grid, input, grad, input, w, dense_mean, dense_rstd,
+             written(sums), written(grad_input), groups, plan.depth, stride(pixels),
+             plan.channels_per_chunk, stride(plan.pixels_per_chunk), stride(plan.stride_image),
+             stride(plan.stride_channel), stride(plan.stride_pixel), acc, constant(finds_sums),
+             constant(plan.axis), constant(plan.tile_channels), constant(plan.tile_pixels));
+    }
+    if (mask[1]) grad_weight = allocate_output(w.sizes(), {}, w.options());
+    if (mask[2]) grad_bias = allocate_output(w.sizes(), {}, w.options());
+    if (mask[1] || mask[2]) {
+      LaunchOptions options;
+      options.num_stages = 1;
+      const int64_t block = input.is_cpu() ? 256 : 64;
+      launch(parameters, options, grid_1d(ceil_div(channels, block)), input, sums, dense_rstd,
+             written(grad_weight), written(grad_bias), images, channels, groups, plan.depth, acc,
+             constant(input.is_cpu() ? 1 : 16), constant(block));
+    }
+    return {std::move(grad_input), std::move(grad_weight), std::move(grad_bias)};
+  }
+};
+TILEWISE_OPERATOR(GroupNormBackward, "native_group_norm_backward");
+
+}  // namespace
+}  // namespace tilewise::ops
