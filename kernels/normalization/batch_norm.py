@@ -140,11 +140,19 @@ def _finish_moments(
 @triton.jit
 def _given(mean_ptr, rstd_ptr, channel, mask, eps, ACC: tl.constexpr, STATISTICS: tl.constexpr):
     """(mean, rstd) from memory; STATISTICS 2: rstd_ptr has variances."""
-    mean = tl.load(mean_ptr + channel, mask=mask, other=0.0).to(ACC)
-    rstd = tl.load(rstd_ptr + channel, mask=mask, other=1.0).to(ACC)
+    mean = tl.load(mean_ptr + channel, mask=mask).to(ACC)
+    rstd = tl.load(rstd_ptr + channel, mask=mask).to(ACC)
     if STATISTICS == 2:
         rstd = 1.0 / tl.sqrt(rstd + eps)
     return mean, rstd
+
+
+@triton.jit
+def _save_given(mean, rstd, channel, mask, save_mean_ptr, save_rstd_ptr):
+    """Inference on GPUs returns what it used. Every chunk stores the same values."""
+    if save_mean_ptr is not None:
+        tl.store(save_mean_ptr + channel, mean.to(save_mean_ptr.dtype.element_ty), mask=mask)
+        tl.store(save_rstd_ptr + channel, rstd.to(save_rstd_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
@@ -253,10 +261,8 @@ def normalize_inner(
             running_var_ptr, momentum, unbias, eps, ACC,
         )  # fmt: skip
     else:
-        mean = tl.load(mean_ptr + channel).to(ACC)
-        rstd = tl.load(rstd_ptr + channel).to(ACC)
-        if STATISTICS == 2:
-            rstd = 1.0 / tl.sqrt(rstd + eps)
+        mean, rstd = _given(mean_ptr, rstd_ptr, channel, None, eps, ACC, STATISTICS)
+        _save_given(mean, rstd, channel, None, save_mean_ptr, save_rstd_ptr)
     scale = rstd
     if weight_ptr is not None:
         scale *= tl.load(weight_ptr + channel).to(ACC)
@@ -298,6 +304,7 @@ def normalize_outer(
         )  # fmt: skip
     else:
         mean, rstd = _given(mean_ptr, rstd_ptr, channel, channel_mask, eps, ACC, STATISTICS)
+        _save_given(mean, rstd, channel, channel_mask, save_mean_ptr, save_rstd_ptr)
     scale = rstd
     if weight_ptr is not None:
         scale *= tl.load(weight_ptr + channel, mask=channel_mask, other=0.0).to(ACC)
@@ -454,10 +461,7 @@ def backward_input_inner(
     channel = tl.program_id(0)
     grad_ptr += channel.to(tl.int64) * grad_channel
     x_ptr += channel.to(tl.int64) * stride_channel
-    mean = tl.load(mean_ptr + channel).to(ACC)
-    rstd = tl.load(rstd_ptr + channel).to(ACC)
-    if STATISTICS == 2:
-        rstd = 1.0 / tl.sqrt(rstd + eps)
+    mean, rstd = _given(mean_ptr, rstd_ptr, channel, None, eps, ACC, STATISTICS)
     sum_grad = tl.cast(0.0, ACC)
     sum_product = tl.cast(0.0, ACC)
     if SUMS == 1:

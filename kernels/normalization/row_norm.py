@@ -123,13 +123,16 @@ def backward_row(
     grad_ptr, grad_sum_ptr, x_ptr, mean_ptr, rstd_ptr, weight_ptr, grad_input_ptr,
     weight_partial_ptr, bias_partial_ptr, rows, n, rows_per_chunk,
     stride_grad, stride_grad_sum, stride_x, stride_input,
-    ACC: tl.constexpr, CENTER: tl.constexpr, WANT_INPUT: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, CENTER: tl.constexpr, WANT_INPUT: tl.constexpr, STAGES: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     """grad, x, grad_input [rows, n], partials [chunks, n] or None, n <= BLOCK; grid chunks.
 
     A program walks through its chunk of rows and keeps the two partial sums in registers, so that
     grad and x are read once for all three gradients. The weight is read again for every row, from
-    the cache: its registers are worth more to the partial sums.
+    the cache: its registers are worth more to the partial sums. On a GPU the next STAGES - 1 rows
+    are on their way to shared memory meanwhile, since so few warps fit that they cannot hide the
+    latency of a load.
     """
     chunk = tl.program_id(0)
     first = chunk * rows_per_chunk
@@ -139,7 +142,7 @@ def backward_row(
     count = tl.cast(n, ACC)
     weight_partial = tl.zeros((BLOCK,), ACC)
     bias_partial = tl.zeros((BLOCK,), ACC)
-    for index in range(first, last):
+    for index in tl.range(first, last, num_stages=STAGES):
         row = tl.cast(index, tl.int64)
         grad = tl.load(grad_ptr + row * stride_grad + columns, mask=mask, other=0.0).to(ACC)
         x = tl.load(x_ptr + row * stride_x + columns, mask=mask, other=0.0).to(ACC)

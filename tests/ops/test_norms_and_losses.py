@@ -134,6 +134,27 @@ def test_batch_norm_without_parameters(training: bool) -> None:
     _check(lambda x: (F.instance_norm(x),), x, served=served)
 
 
+@pytest.mark.skipif(DEVICE != "cuda", reason="cuDNN's spelling")
+@pytest.mark.parametrize("dtype", [F32, torch.float16])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_cudnn_batch_norm(dtype: torch.dtype, channels_last: bool) -> None:
+    x = _input("nchw-chunks", dtype, channels_last)
+    grad, weight = _random(*x.shape, dtype=dtype, seed=1), _random(3)
+
+    def call(x: Any, weight: Any, bias: Any, mean: Any, variance: Any) -> Any:
+        x.requires_grad_()
+        out = F.batch_norm(x, mean, variance, weight, bias, training=True)
+        # Out of the scope: PyTorch's gradient must do with what our forward pass left.
+        with tilewise.use(active=False):
+            (stock,) = torch.autograd.grad(out, x, grad.to(x.dtype), retain_graph=True)
+        (gradient,) = torch.autograd.grad(out, x, grad.to(x.dtype))
+        return out.detach(), mean, variance, stock, gradient
+
+    statistics = (_random(3), _random(3).abs() + 1)
+    served = ("cudnn_batch_norm", "cudnn_batch_norm_backward")
+    _check(call, x, weight, _random(3), *statistics, served=served)
+
+
 def test_batch_norm_of_one_value_a_channel_is_pytorchs_error() -> None:
     x = torch.empty(0, 3, 5, 5, device=DEVICE)
     stock = torch.nn.BatchNorm2d(3).to(DEVICE)(x)

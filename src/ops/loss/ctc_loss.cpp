@@ -128,13 +128,13 @@ struct CtcLossBackward : PlainOp {
     Grid grid = grid_1d(p.batch);
     grid.y = static_cast<int32_t>(ceil_div(p.steps, steps_per_program));
     LaunchOptions options;
-    options.num_warps = 1;
+    options.num_warps = 2;
     options.num_stages = 1;
     launch(collect, options, grid, log_probs, grad, log_probs, targets, p.lengths, log_alpha,
            log_beta, dense_loss, written(grad_input), p.batch, p.steps, p.states, p.classes, blank,
            stride(grad.stride(0)), stride(log_probs.stride(0)), stride(log_probs.stride(1)),
            stride(log_probs.stride(2)), stride(p.stride_target), constant(p.acc),
-           constant(zero_infinity), constant(steps_per_program), constant(32));
+           constant(zero_infinity), constant(steps_per_program), constant(16));
     return grad_input;
   }
 };

@@ -167,8 +167,8 @@ void backward(const Tensor& grad_output, const Tensor& self, const Tensor& targe
   LaunchOptions options;
   options.grain = std::max<int64_t>(1, 32768 / (block * row_block));
   launch(kernel, options, grid, self, grad_output, target, weight, total_weight,
-         written(grad_input), rows.count(), stride(place.inner), stride(rows.classes), ignore_index,
-         stride(place.outer_stride[2]), stride(place.inner_stride[2]),
+         written(grad_input), stride(rows.count()), stride(place.inner), stride(rows.classes),
+         ignore_index, stride(place.outer_stride[2]), stride(place.inner_stride[2]),
          stride(place.outer_stride[1]), stride(place.inner_stride[1]),
          stride(place.outer_stride[0]), stride(place.inner_stride[0]), stride(rows.class_stride),
          constant(compute_type(self)), constant(form), constant(weight.has_value()),

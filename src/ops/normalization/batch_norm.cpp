@@ -100,13 +100,9 @@ Outputs run_forward(const Tensor& input, OptionalTensor weight, OptionalTensor b
     outputs.rstd = allocate_output({count}, {}, statistics_options);
   }
   const Tensor none;
+  const bool saves = count > 0;
   channel_norm::forward(input, parameters, training ? Statistics::batch : Statistics::variance,
-                        outputs.out, training ? outputs.mean : none,
-                        training ? outputs.rstd : none);
-  if (!training && !on_cpu) {
-    outputs.mean.copy_(*running_mean);
-    outputs.rstd.copy_(running_var->to(statistics_options).add(eps).rsqrt());
-  }
+                        outputs.out, saves ? outputs.mean : none, saves ? outputs.rstd : none);
   return outputs;
 }
 

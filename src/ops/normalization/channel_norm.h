@@ -30,7 +30,7 @@ struct Parameters {
   double eps = 0.0;
 };
 
-// Writes the normalized input, and (if defined) mean and 1 / deviation of the batch.
+// Writes the normalized input, and (if defined) the mean and 1 / deviation that were used.
 void forward(const Tensor& input, const Parameters& parameters, Statistics statistics,
              const Tensor& out, const Tensor& save_mean, const Tensor& save_rstd);
 

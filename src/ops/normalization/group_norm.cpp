@@ -11,10 +11,11 @@ namespace {
 using OptionalTensor = const std::optional<Tensor>&;
 
 // As in channel_norm.cpp: programs that keep a machine busy, elements that are worth one.
-constexpr int64_t kGpuPrograms = 1056;
+constexpr int64_t kGpuPrograms = 264;
 constexpr int64_t kCpuPrograms = 16;
 constexpr int64_t kSmallestChunk = 8192;
-constexpr int64_t kTile = 4096;
+constexpr int64_t kTile = 16384;
+constexpr int64_t kCpuTile = 256;
 
 bool is_given(OptionalTensor tensor) { return tensor.has_value() && tensor->defined(); }
 
@@ -70,15 +71,16 @@ struct Plan {
     stride_pixel = channels_are_neighbors ? channels : 1;
     if (channels_are_neighbors) {
       tile_channels = std::clamp<int64_t>(next_power_of_2(depth), 16, 64);
-      tile_pixels = on_cpu ? std::max<int64_t>(1, 256 / tile_channels) : kTile / tile_channels;
+      tile_pixels = (on_cpu ? kCpuTile : kTile) / tile_channels;
     } else {
-      tile_pixels = std::clamp<int64_t>(next_power_of_2(pixels), 16, on_cpu ? 256 : kTile);
-      tile_channels = on_cpu ? 1 : std::min(next_power_of_2(depth), kTile / tile_pixels);
+      const int64_t tile = on_cpu ? kCpuTile : kTile;
+      tile_pixels = std::clamp<int64_t>(next_power_of_2(pixels), 16, tile);
+      tile_channels = std::min(next_power_of_2(depth), tile / tile_pixels);
     }
     const int64_t rows = images * groups;
-    const int64_t wanted =
-        std::max<int64_t>(1, std::min((on_cpu ? kCpuPrograms : kGpuPrograms / 2) / rows,
-                                      depth * pixels / kSmallestChunk));
+    const int64_t wanted = std::max<int64_t>(
+        1,
+        std::min((on_cpu ? kCpuPrograms : kGpuPrograms) / rows, depth * pixels / kSmallestChunk));
     const int64_t channel_chunks = std::min(wanted, ceil_div(depth, tile_channels));
     channels_per_chunk = ceil_div(ceil_div(depth, channel_chunks), tile_channels) * tile_channels;
     pixels_per_chunk =
@@ -86,7 +88,8 @@ struct Plan {
     chunks = ceil_div(depth, channels_per_chunk) * ceil_div(pixels, pixels_per_chunk);
     grid = grid_1d(rows);
     grid.y = static_cast<int32_t>(chunks);
-    options.num_warps = tile_channels * tile_pixels >= 4096 ? 8 : 4;
+    options.num_warps =
+        static_cast<int>(std::clamp<int64_t>(tile_channels * tile_pixels / 512, 4, 32));
     options.num_stages = 1;
     options.grain = std::max<int64_t>(1, kSmallestChunk / (depth * pixels));
   }

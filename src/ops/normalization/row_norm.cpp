@@ -18,6 +18,7 @@ constexpr int64_t kLongestCpuRow = 2048;
 constexpr int64_t kLongestGpuRow = 16384;
 constexpr int64_t kLongestGpuBackwardRow = 8192;
 constexpr int64_t kCpuGrain = 8192;
+constexpr int64_t kGpuSharedBytes = 160 << 10;  // of 227 KiB on an H100
 
 DType compute_type(const Tensor& tensor) {
   return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
@@ -78,6 +79,13 @@ Tile choose_tile(int64_t n, bool on_cpu, bool is_backward) {
   tile.options.num_warps = tile.block <= 1024 ? 4 : tile.block <= eight_warps ? 8 : 16;
   tile.options.grain = std::max<int64_t>(1, kCpuGrain / n);
   return tile;
+}
+
+// Rows that the backward kernel works on or loads at a time, as far as shared memory goes; each
+// takes up to four operands.
+int64_t backward_stages(const Tensor& input, int64_t block) {
+  if (input.is_cpu()) return 1;
+  return std::clamp<int64_t>(1 + kGpuSharedBytes / (4 * block * input.element_size()), 1, 3);
 }
 
 template <class Run>
@@ -216,7 +224,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_out, OptionalTens
            dense_rstd, w, written(grad_input), written(weight_partial), written(bias_partial), rows,
            stride(n), rows_per_chunk, stride(grad.row_stride), stride(grad_sum_stride),
            stride(x.row_stride), stride(n), constant(acc), constant(center), constant(mask[0]),
-           constant(tile.block));
+           constant(backward_stages(input, tile.block)), constant(tile.block));
   } else {
     static const Kernel long_row("normalization/row_norm", "backward_input_long_row");
     static const Kernel columns("normalization/row_norm", "backward_weight_columns");
