@@ -1,81 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""amax and amin over up to two strided dimensions; NaN wins, as in ATen. Layout and splits: see
-sum.py.
+"""Largest and smallest elements, with and without their index.
 
-ACC is fp32 for 16-bit floats (exact: the result is one of the elements), else the element's own
-class: fp64, int64.
+NaN wins, and of equals the first, as in ATen. 16-bit floats are compared in fp32, which is exact.
 """
 
 import triton
 import triton.language as tl
 
-from common.reduce_tiles import cast_to_accumulator, reduce_inner, reduce_outer
-
 
 @triton.jit
-def _maximum(a, b):
+def maximum(a, b):
+    """Combines two values."""
     return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
-def _minimum(a, b):
+def minimum(a, b):
+    """Combines two values."""
     return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
-def extremum_inner(
-    x_ptr, out_ptr, kept, kept_inner, reduced_outer, reduced, split_length,
-    stride_k0, stride_k1, stride_r0, stride_r1, stride_out_k0, stride_out_k1, stride_out_split,
-    ACC: tl.constexpr, IS_MAXIMUM: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """x [kept, reduced_outer, reduced] -> out [kept]; grid (cdiv(kept, ROWS), splits)."""
-    combine: tl.constexpr = _maximum if IS_MAXIMUM else _minimum
-    lowest: tl.constexpr = float("-inf") if ACC.is_floating() else -(2**63)
-    highest: tl.constexpr = float("inf") if ACC.is_floating() else 2**63 - 1
-    identity: tl.constexpr = lowest if IS_MAXIMUM else highest
-    tile, k0, k1, mask = reduce_inner(
-        x_ptr, kept, kept_inner, reduced_outer, reduced, split_length,
-        stride_k0, stride_k1, stride_r0, stride_r1, cast_to_accumulator, combine, identity, ACC,
-        ROWS, BLOCK,
-    )  # fmt: skip
-    if IS_MAXIMUM:
-        best = tl.reduce(tile, 1, _maximum)
-    else:
-        best = tl.reduce(tile, 1, _minimum)
-    out_ptr += tl.program_id(1).to(tl.int64) * stride_out_split
-    tl.store(
-        out_ptr + k0 * stride_out_k0 + k1 * stride_out_k1,
-        best.to(out_ptr.dtype.element_ty),
-        mask=mask,
-    )
+def both(x):
+    """An element of aminmax."""
+    return x, x
 
 
 @triton.jit
-def extremum_outer(
-    x_ptr, out_ptr, kept_outer, kept_inner, reduced_outer, reduced, split_length,
-    stride_k0, stride_k1, stride_r0, stride_r1, stride_out_k0, stride_out_k1, stride_out_split,
-    ACC: tl.constexpr, IS_MAXIMUM: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """x [kept_outer, reduced_outer, reduced, kept_inner] -> out.
+def minimum_and_maximum(low, high, other_low, other_high):
+    """Combines two pairs."""
+    return minimum(low, other_low), maximum(high, other_high)
 
-    Grid: (kept_outer * cdiv(kept_inner, BLOCK), splits).
+
+@triton.jit
+def update_larger(best, best_index, x, index):
+    """A lane meets its elements in order: only a greater one, or the first NaN, takes its place.
+
+    The start is (lowest, 0): elements that are all the lowest value leave index 0, which is right.
     """
-    combine: tl.constexpr = _maximum if IS_MAXIMUM else _minimum
-    lowest: tl.constexpr = float("-inf") if ACC.is_floating() else -(2**63)
-    highest: tl.constexpr = float("inf") if ACC.is_floating() else 2**63 - 1
-    identity: tl.constexpr = lowest if IS_MAXIMUM else highest
-    tile, k0, k1, mask = reduce_outer(
-        x_ptr, kept_outer, kept_inner, reduced_outer, reduced, split_length,
-        stride_k0, stride_k1, stride_r0, stride_r1, cast_to_accumulator, combine, identity, ACC,
-        ROWS, BLOCK,
-    )  # fmt: skip
-    if IS_MAXIMUM:
-        best = tl.reduce(tile, 0, _maximum)
-    else:
-        best = tl.reduce(tile, 0, _minimum)
-    out_ptr += tl.program_id(1).to(tl.int64) * stride_out_split
-    tl.store(
-        out_ptr + k0 * stride_out_k0 + k1 * stride_out_k1,
-        best.to(out_ptr.dtype.element_ty),
-        mask=mask,
-    )
+    taken = ~(x <= best) & (best == best)
+    return tl.where(taken, x, best), tl.where(taken, index, best_index)
+
+
+@triton.jit
+def update_smaller(best, best_index, x, index):
+    """The same for the smallest."""
+    taken = ~(x >= best) & (best == best)
+    return tl.where(taken, x, best), tl.where(taken, index, best_index)
+
+
+@triton.jit
+def _is_tie_before(a, a_index, b, b_index):
+    return ((a == b) | ((a != a) & (b != b))) & (b_index < a_index)
+
+
+@triton.jit
+def larger(a, a_index, b, b_index):
+    """Combines two lanes, whose elements are interleaved."""
+    taken = (~(b <= a) & (a == a)) | _is_tie_before(a, a_index, b, b_index)
+    return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
+
+
+@triton.jit
+def smaller(a, a_index, b, b_index):
+    """The same for the smallest."""
+    taken = (~(b >= a) & (a == a)) | _is_tie_before(a, a_index, b, b_index)
+    return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
+
+
+@triton.jit
+def only_index(best, best_index):
+    """argmax, argmin."""
+    return best_index

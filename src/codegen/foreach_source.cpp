@@ -4,15 +4,12 @@
 #include <algorithm>
 #include <sstream>
 
+#include "codegen/source_text.h"
+
 namespace tilewise::codegen {
 namespace {
 
 std::string numbered(const char* prefix, size_t i) { return prefix + std::to_string(i); }
-
-std::string dotted(std::string module) {
-  std::replace(module.begin(), module.end(), '/', '.');
-  return module;
-}
 
 // Loads, computes and stores one block; `mask` is empty where the block is full.
 void write_block(std::ostringstream& out, const ScalarFunction& function,

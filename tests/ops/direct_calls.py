@@ -87,6 +87,8 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "_softmax_backward_data": _softmax_backward,
     "addmm": lambda: [_x(3), _x(5, 7), _x(7, 3)],
     "addmm_": lambda: [_x(5, 3), _x(5, 7), _x(7, 3)],
+    "_is_all_true": lambda: [_x(5, 7) > 0.5],
+    "_is_any_true": lambda: [_x(5, 7) > 0.5],
     "all.dim": lambda: [_x(5, 7) > 0.5, 1],
     "amax": lambda: [_x(5, 7), [1]],
     "amin": lambda: [_x(5, 7), [0]],
@@ -101,6 +103,7 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "cat": lambda: [[_x(5, 7), _x(2, 7), torch.empty(0)], 0],
     "clamp": lambda: [_x(5, 7), 0.4, 0.8],
     "clamp_": lambda: [_x(5, 7), None, 0.8],
+    "count_nonzero.dim_IntList": lambda: [_x(5, 7) - 0.5, [1]],
     "embedding": lambda: [_x(9, 7), torch.tensor([[1, 8], [0, 3]])],
     "embedding_dense_backward": lambda: [_x(2, 7), torch.tensor([4, 4]), 9, -1, False],
     "eye.m_out": lambda: [5, 7],
@@ -128,6 +131,8 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "nll_loss_forward": _nll,
     "ones": lambda: [[5, 7]],
     "range.out": lambda: [1, 9, 2],
+    "norm.ScalarOpt_dim_dtype": lambda: [_x(5, 7), 3, [1], False],
+    "norm": lambda: [_x(5, 7), 3, [1], False],
     "sum": lambda: [_x(5, 7), [0]],
     "tril": lambda: [_x(5, 7), 1],
     "triu": lambda: [_x(5, 7), 1],
@@ -160,7 +165,7 @@ def _moved(values: Iterable[Any], device: str) -> Arguments:
 
 
 def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
-    """Positional arguments and out= ones for a direct call; the same values on every call."""
+    """Positional and keyword arguments (out=) for a direct call; the same values on every call."""
     _generator.manual_seed(0)
     schema = find_overload(name)._schema
     base = name.partition(".")[0]
@@ -182,8 +187,12 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
         if base.startswith("_foreach_addc") and name.endswith(".Tensor"):
             values[3] = torch.tensor([0.5, 1.5, 2.5, 3.5])  # stays in the CPU's memory
             return [*_moved(values[:3], device), values[3]], {}
-    outs = {
-        a.name: torch.empty(0, dtype=_out_dtype(base, values)) for a in schema.arguments if a.is_out
+    outs: dict[str, Any] = {
+        a.name: torch.empty(
+            0, dtype=torch.int64 if a.name in _INDICES else _out_dtype(base, values)
+        )
+        for a in schema.arguments
+        if a.is_out
     }
     if outs:
         outs |= {key: out.clone() for key, out in NORM_AND_LOSS_OUTS.get(base, {}).items()}
@@ -192,15 +201,19 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
         keywords["device"] = torch.device(device)
     if name.endswith(".tensor_lr"):
         keywords["lr"] = torch.tensor(0.1)
+    if any(a.name == "dtype" and not a.has_default_value() for a in ordinary):
+        keywords["dtype"] = torch.float32
     return _moved(values, device), dict(
         zip(keywords, _moved(keywords.values(), device), strict=True)
     )
 
 
+_INDICES = {"indices", "min_indices", "max_values"}  # max_values: what max.dim_max calls them.
+_COUNTS = {"argmax", "argmin", "count_nonzero"}
 _PREDICATES = {"eq", "ge", "gt", "le", "lt", "ne", "isnan", "all", "any"}
 
 
 def _out_dtype(base: str, values: Arguments) -> torch.dtype:
     if base in _PREDICATES or base.startswith("logical"):
         return torch.bool
-    return torch.int64 if base.startswith("bitwise") else torch.float32
+    return torch.int64 if base in _COUNTS or base.startswith("bitwise") else torch.float32

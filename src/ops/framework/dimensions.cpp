@@ -5,17 +5,18 @@
 
 namespace tilewise::ops {
 
-std::optional<DimensionPair> Dimensions::collapse() {
-  std::stable_sort(items_.begin(), items_.end(),
-                   [](const Item& a, const Item& b) { return a.strides[0] > b.strides[0]; });
-  return collapse_in_order();
+const c10::SmallVector<Dimension, 8>& Dimensions::merge() {
+  std::stable_sort(items_.begin(), items_.end(), [](const Dimension& a, const Dimension& b) {
+    return a.strides[0] > b.strides[0];
+  });
+  return merge_in_order();
 }
 
-std::optional<DimensionPair> Dimensions::collapse_in_order() {
+const c10::SmallVector<Dimension, 8>& Dimensions::merge_in_order() {
   size_t count = 0;
-  for (const Item& item : items_) {
+  for (const Dimension& item : items_) {
     if (count > 0) {
-      Item& outer = items_[count - 1];
+      Dimension& outer = items_[count - 1];
       bool continues = true;
       for (size_t view = 0; view < kMaxViews; ++view)
         continues &= outer.strides[view] == item.strides[view] * item.size;
@@ -26,18 +27,32 @@ std::optional<DimensionPair> Dimensions::collapse_in_order() {
     }
     items_[count++] = item;
   }
-  items_.resize(count);
-  if (count > 2) return std::nullopt;
-  DimensionPair pair;
-  if (count > 0) {
-    pair.inner = items_[count - 1].size;
-    pair.inner_stride = items_[count - 1].strides;
+  if (count == 0) {
+    items_.push_back({1, {}});
+    return items_;
   }
-  if (count > 1) {
-    pair.outer = items_[0].size;
-    pair.outer_stride = items_[0].strides;
+  items_.resize(count);
+  return items_;
+}
+
+namespace {
+
+std::optional<DimensionPair> as_pair(const c10::SmallVector<Dimension, 8>& dimensions) {
+  if (dimensions.size() > 2) return std::nullopt;
+  DimensionPair pair;
+  pair.inner = dimensions.back().size;
+  pair.inner_stride = dimensions.back().strides;
+  if (dimensions.size() == 2) {
+    pair.outer = dimensions.front().size;
+    pair.outer_stride = dimensions.front().strides;
   }
   return pair;
 }
+
+}  // namespace
+
+std::optional<DimensionPair> Dimensions::collapse() { return as_pair(merge()); }
+
+std::optional<DimensionPair> Dimensions::collapse_in_order() { return as_pair(merge_in_order()); }
 
 }  // namespace tilewise::ops

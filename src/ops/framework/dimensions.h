@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dimensions of up to three tensors that are walked through together, as few as possible: kernels
+// Dimensions of up to six tensors that are walked through together, as few as possible: kernels
 // take two of them, an outer and an inner one, with a stride for each tensor.
 //
 //   Dimensions kept;
@@ -16,7 +16,7 @@
 
 namespace tilewise::ops {
 
-inline constexpr size_t kMaxViews = 3;
+inline constexpr size_t kMaxViews = 6;
 using ViewStrides = std::array<int64_t, kMaxViews>;  // one per tensor
 
 // A missing dimension has size 1 and strides 0.
@@ -27,6 +27,11 @@ struct DimensionPair {
   ViewStrides inner_stride{};
 
   int64_t numel() const { return outer * inner; }
+};
+
+struct Dimension {
+  int64_t size;
+  ViewStrides strides;
 };
 
 class Dimensions {
@@ -44,12 +49,12 @@ class Dimensions {
   // not tell (an index in another tensor).
   std::optional<DimensionPair> collapse_in_order();
 
+  // The same, for those that take any number of dimensions; outermost first, at least one.
+  const c10::SmallVector<Dimension, 8>& merge();
+  const c10::SmallVector<Dimension, 8>& merge_in_order();
+
  private:
-  struct Item {
-    int64_t size;
-    ViewStrides strides;
-  };
-  c10::SmallVector<Item, 8> items_;
+  c10::SmallVector<Dimension, 8> items_;
 };
 
 }  // namespace tilewise::ops

@@ -1,47 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sums, means, products and counts.
 #include <ATen/ops/mean_meta.h>
+#include <ATen/ops/prod_meta.h>
 #include <ATen/ops/sum_meta.h>
 
 #include <limits>
 
-#include "dispatch/refusal.h"
 #include "ops/framework/structured_op.h"
-#include "ops/reduction/reduction_plan.h"
+#include "ops/reduction/reduction.h"
+#include "ops/reduction/reduction_presets.h"
 
 namespace tilewise::ops {
 namespace {
 
-// Integers and bool add up in 64 bits, whatever the type of the result.
-at::ScalarType sum_dtype(const Tensor& out) {
-  if (!out.is_floating_point()) return at::kLong;
-  return out.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
+constexpr std::array kZero{Accumulator{Accumulator::compute, "0"}, Accumulator{}, Accumulator{}};
 
-void sum(const Tensor& self, at::OptionalIntArrayRef dim, const Tensor& out, bool is_mean) {
-  static const Kernel inner("reduction/sum", "sum_inner");
-  static const Kernel outer("reduction/sum", "sum_outer");
+void sum(const Tensor& self, at::OptionalIntArrayRef dim, const Tensor& out) {
+  static Reduction reduction{{.module = "reduction/sum", .combine = "add", .accumulators = kZero}};
   if (out.numel() == 0) return;
   if (self.numel() == 0) {
-    out.fill_(is_mean ? std::numeric_limits<double>::quiet_NaN() : 0.0);
+    out.fill_(0);
     return;
   }
-  const at::ScalarType accumulator = sum_dtype(out);
-  const int64_t count = self.numel() / out.numel();
-  reduce(self, dim, out, accumulator, [&](const ReductionPass& pass) {
-    pass.launch(inner, outer, count, constant(*element_type(accumulator)),
-                constant(is_mean && pass.is_last));
-  });
+  reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&out}, sum_dtype(out.scalar_type()));
 }
 
+void mean(const Tensor& self, at::OptionalIntArrayRef dim, const Tensor& out) {
+  static Reduction reduction{{.module = "reduction/sum",
+                              .combine = "add",
+                              .finish = "mean",
+                              .accumulators = kZero,
+                              .finish_scalars = 1}};
+  if (out.numel() == 0) return;
+  if (self.numel() == 0) {
+    out.fill_(std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
+  reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&out}, sum_dtype(out.scalar_type()),
+                {self.numel() / out.numel()});
+}
+
+constexpr const char* kBarebones = "sum of a dtype ATen refuses";
+
 struct Sum : StructuredOp<at::meta::structured_sum_dim_IntList> {
-  static const char* refuse(const Tensor& self, at::OptionalIntArrayRef, bool,
-                            std::optional<at::ScalarType>, const auto&...) {
-    return c10::isBarebonesUnsignedType(self.scalar_type()) ? "sum of a dtype ATen refuses"
-                                                            : nullptr;
+  static const char* refuse(const Tensor& self, const auto&...) {
+    return is_barebones(self) ? kBarebones : nullptr;
   }
   void impl(const Tensor& self, at::OptionalIntArrayRef dim, bool, std::optional<at::ScalarType>,
             const Tensor& out) {
-    sum(self, dim, out, false);
+    sum(self, dim, out);
   }
 };
 TILEWISE_STRUCTURED(Sum, "sum.dim_IntList");
@@ -51,10 +58,112 @@ struct Mean : StructuredOp<at::meta::structured_mean_dim> {
             const Tensor& out) {
     // ATen's own error names the type of out=.
     if (!out.is_floating_point()) throw dispatch::Refusal{"mean into a dtype that is not floating"};
-    sum(self, dim, out, true);
+    mean(self, dim, out);
   }
 };
 TILEWISE_STRUCTURED(Mean, "mean.dim");
+
+// The type of a sum or product where none is named.
+at::ScalarType promoted(const Tensor& self, std::optional<at::ScalarType> dtype) {
+  if (dtype.has_value()) return *dtype;
+  return at::isIntegralType(self.scalar_type(), /*includeBool=*/true) ? at::kLong
+                                                                      : self.scalar_type();
+}
+
+struct NanSumPreset : ReductionPreset {
+  void meta(const Tensor& self, at::OptionalIntArrayRef dim, bool keepdim,
+            std::optional<at::ScalarType> dtype) {
+    set_result(0, self, dim, keepdim, promoted(self, dtype));
+  }
+};
+struct NanSum : StructuredOp<NanSumPreset> {
+  static const char* refuse(const Tensor& self, at::OptionalIntArrayRef, bool,
+                            std::optional<at::ScalarType> dtype, const auto&...) {
+    if (is_barebones(self)) return kBarebones;
+    return has_kernel_dtype(promoted(self, dtype)) ? nullptr : "nansum into a complex dtype";
+  }
+  void impl(const Tensor& self, at::OptionalIntArrayRef dim, bool, std::optional<at::ScalarType>,
+            const Tensor& out) {
+    static Reduction reduction{{.module = "reduction/sum",
+                                .combine = "add",
+                                .prepare = "without_nan",
+                                .accumulators = kZero}};
+    if (!self.is_floating_point() || self.numel() == 0 || out.numel() == 0)
+      return sum(self, dim, out);
+    if (!out.is_floating_point()) throw dispatch::Refusal{"nansum of floats into integers"};
+    reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&out},
+                  sum_dtype(out.scalar_type()));
+  }
+};
+TILEWISE_STRUCTURED(NanSum, "nansum");
+
+struct CountPreset : ReductionPreset {
+  void meta(const Tensor& self, at::IntArrayRef dim) {
+    set_result(0, self, dim, /*keepdim=*/false, at::kLong);
+  }
+};
+struct CountNonzero : StructuredOp<CountPreset> {
+  static const char* refuse(const Tensor& self, const auto&...) {
+    return is_barebones(self) ? "count of a dtype ATen refuses" : nullptr;
+  }
+  void impl(const Tensor& self, at::IntArrayRef dim, const Tensor& out) {
+    static Reduction reduction{{.module = "reduction/sum",
+                                .combine = "add",
+                                .prepare = "is_nonzero",
+                                .accumulators = {{{Accumulator::index, "0"}}}}};
+    if (out.numel() == 0) return;
+    if (self.numel() == 0) {
+      out.fill_(0);
+      return;
+    }
+    reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&out},
+                  comparison_dtype(self.scalar_type()));
+  }
+};
+TILEWISE_STRUCTURED(CountNonzero, "count_nonzero.dim_IntList");
+
+void product(const Tensor& self, DimensionSet dims, const Tensor& out) {
+  static Reduction reduction{{.module = "reduction/sum",
+                              .combine = "multiply",
+                              .accumulators = {{{Accumulator::compute, "1"}}}}};
+  if (out.numel() == 0) return;
+  if (self.numel() == 0) {
+    out.fill_(1);
+    return;
+  }
+  reduction.run({&self}, dims, {&out}, sum_dtype(out.scalar_type()));
+}
+
+constexpr const char* kComplexProduct = "product into a complex dtype";
+
+struct ProdDim : StructuredOp<at::meta::structured_prod_dim_int> {
+  static const char* refuse(const Tensor& self, const auto&...) {
+    return is_barebones(self) ? kBarebones : nullptr;
+  }
+  void impl(const Tensor& self, int64_t dim, bool, std::optional<at::ScalarType>,
+            const Tensor& out) {
+    if (!has_kernel_dtype(out.scalar_type())) throw dispatch::Refusal{kComplexProduct};
+    product(self, reduced_dimensions(dim, self.dim()), out);
+  }
+};
+TILEWISE_STRUCTURED(ProdDim, "prod.dim_int");
+
+struct ProdPreset : ReductionPreset {
+  void meta(const Tensor& self, std::optional<at::ScalarType> dtype) {
+    set_result(0, self, std::nullopt, /*keepdim=*/false, promoted(self, dtype));
+  }
+};
+struct Prod : StructuredOp<ProdPreset> {
+  static const char* refuse(const Tensor& self, std::optional<at::ScalarType> dtype,
+                            const auto&...) {
+    if (is_barebones(self)) return kBarebones;
+    return has_kernel_dtype(promoted(self, dtype)) ? nullptr : kComplexProduct;
+  }
+  void impl(const Tensor& self, std::optional<at::ScalarType>, const Tensor& out) {
+    product(self, DimensionSet().set(), out);
+  }
+};
+TILEWISE_STRUCTURED(Prod, "prod");
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""log(sum(exp(x))) in one pass: each lane keeps its maximum and the sum of exp(x - maximum)."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def maximum_and_total(maximum, total, other_maximum, other_total):
+    """Merges two sums, of which the one with the smaller maximum is scaled: one exponential.
+
+    Equal maxima differ by 0, infinite ones too: -inf - -inf would be NaN. All elements -inf leave
+    (-inf, count), whose result is -inf; an element of +inf leaves +inf.
+    """
+    distance = tl.where(other_maximum == maximum, 0.0, other_maximum - maximum)
+    scale = tl.exp(-tl.abs(distance))
+    total = tl.where(distance > 0, total * scale + other_total, total + other_total * scale)
+    return tl.maximum(maximum, other_maximum), total
+
+
+@triton.jit
+def with_element(maximum, total, x):
+    """One more element; NaN makes the total NaN."""
+    return maximum_and_total(maximum, total, x, 1.0)
+
+
+@triton.jit
+def logarithm(maximum, total):
+    """The result."""
+    return maximum + tl.log(total)

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/reduction_source.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "codegen/source_text.h"
+
+namespace tilewise::codegen {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string numbered(const char* prefix, int i) { return prefix + std::to_string(i); }
+
+Names numbered_list(const char* prefix, int count) {
+  Names list;
+  for (int i = 0; i < count; ++i) list.push_back(numbered(prefix, i));
+  return list;
+}
+
+class ReductionWriter {
+ public:
+  ReductionWriter(const ReductionFunctions& functions, const ReductionVariant& variant)
+      : functions_(functions), variant_(variant) {}
+
+  std::string write() {
+    write_head();
+    write_kept();
+    write_lanes();
+    for (int i = 0; i < variant_.accumulators; ++i)
+      line(numbered("a", i) + " = tl.full(" + tile_shape() + ", " +
+           variant_.identity[static_cast<size_t>(i)] + ", " + accumulator_type(i) + ")");
+    if (variant_.is_packed)
+      write_packed_loop();
+    else
+      write_loops();
+    write_end();
+    return out_.str();
+  }
+
+ private:
+  bool inner() const { return variant_.lanes_are_last; }
+  int input_views() const { return variant_.is_first ? variant_.inputs : 1; }
+  int output_views() const {
+    return !variant_.is_last ? 0 : variant_.shares_output_strides ? 1 : variant_.outputs;
+  }
+  std::string accumulator_type(int i) const {
+    return type_expression(variant_.accumulator[static_cast<size_t>(i)]);
+  }
+  std::string tile_shape() const { return inner() ? "(KEPT, LANES)" : "(LANES, KEPT)"; }
+  // A vector along the lanes or along the results, as part of a tile.
+  std::string lanes(const std::string& text) const {
+    return text + (inner() ? "[None, :]" : "[:, None]");
+  }
+  std::string results(const std::string& text) const {
+    return text + (inner() ? "[:, None]" : "[None, :]");
+  }
+  static std::string wide(const std::string& text) { return "tl.cast(" + text + ", tl.int64)"; }
+  std::string index_type() const { return variant_.has_wide_index ? "tl.int64" : "tl.int32"; }
+
+  void line(const std::string& text) { out_ << std::string(depth_ * 4, ' ') << text << "\n"; }
+
+  void write_head() {
+    std::set<std::string> imports{functions_.combine};
+    if (variant_.is_first) {
+      if (!functions_.update.empty())
+        imports.insert(functions_.update);
+      else if (!functions_.prepare.empty())
+        imports.insert(functions_.prepare);
+    }
+    if (variant_.is_last && !functions_.finish.empty()) imports.insert(functions_.finish);
+    out_ << "import triton\nimport triton.language as tl\nfrom " << dotted(functions_.module)
+         << " import " << join({imports.begin(), imports.end()}) << "\n\n\n"
+         << "@triton.jit\ndef kernel(" << join(parameters()) << "):\n";
+  }
+
+  Names parameters() const {
+    Names list = numbered_list("in", variant_.inputs);
+    const auto add = [&list](std::string name) { list.push_back(std::move(name)); };
+    for (int i = 0; i < variant_.outputs; ++i) add(numbered("out", i));
+    for (int i = 0; i < variant_.prepare_scalars + variant_.finish_scalars; ++i)
+      add(numbered("s", i));
+    add("kept");
+    for (int d = 0; d < kept_sizes(); ++d) add(numbered("kept_size", d));
+    for (int v = 0; v < input_views(); ++v)
+      for (int d = 0; d < variant_.kept_rank; ++d) add(numbered("in", v) + numbered("_kept", d));
+    for (int v = 0; v < output_views(); ++v)
+      for (int d = 0; d < variant_.kept_rank; ++d) add(numbered("out", v) + numbered("_kept", d));
+    add("reduced");
+    if (variant_.reduced_rank > 1) add("reduced_outer");
+    for (int d = 1; d + 1 < variant_.reduced_rank; ++d) add(numbered("reduced_size", d));
+    for (int v = 0; v < input_views(); ++v)
+      for (int d = 0; d < variant_.reduced_rank; ++d)
+        add(numbered("in", v) + numbered("_reduced", d));
+    if (variant_.split != Split::none) add("split_length");
+    add("KEPT: tl.constexpr");
+    add("LANES: tl.constexpr");
+    if (variant_.is_packed) add("INNER: tl.constexpr");
+    return list;
+  }
+
+  int kept_sizes() const {
+    return inner() ? variant_.kept_rank - 1 : std::max(1, variant_.kept_rank - 1);
+  }
+
+  // "a * stride" summed over dimensions [from, to): index names are prefix0, prefix1, ...
+  static std::string offset(const std::string& view, const char* kind, const char* prefix, int from,
+                            int to) {
+    Names terms;
+    for (int d = from; d < to; ++d)
+      terms.push_back(numbered(prefix, d) + " * " + view + kind + std::to_string(d));
+    std::string text;
+    for (const auto& term : terms) text += (text.empty() ? "" : " + ") + term;
+    return text.empty() ? "0" : text;
+  }
+
+  // Splits `rest` over dimensions [from, to) of which the last takes what is left.
+  void write_decomposition(std::string rest, const char* prefix, const char* sizes, int from,
+                           int to) {
+    for (int d = from; d < to; ++d) {
+      const bool last = d + 1 == to;
+      line(numbered(prefix, d) + " = " + rest + (last ? "" : " % " + numbered(sizes, d)));
+      if (!last) line(numbered(prefix, d) + "_rest = " + rest + " // " + numbered(sizes, d));
+      rest = numbered(prefix, d) + "_rest";
+    }
+  }
+
+  void write_kept() {
+    const int rank = variant_.kept_rank;
+    line("program = tl.program_id(0).to(tl.int64)");
+    if (inner()) {
+      line("row = program * KEPT + tl.arange(0, KEPT)");
+      line("kept_mask = row < kept");
+      // Rows beyond the last read it once more: no mask in the loops.
+      line("kept_index = tl.minimum(row, kept - 1)");
+      write_decomposition("kept_index", "k", "kept_size", 0, rank);
+    } else {
+      line("blocks = tl.cdiv(kept_size0, KEPT)");
+      line("column = (program % blocks).to(tl.int32) * KEPT + tl.arange(0, KEPT)");
+      line("kept_mask = column < kept_size0");
+      line("k0 = column.to(tl.int64)");
+      if (rank > 1) write_decomposition("(program // blocks)", "k", "kept_size", 1, rank);
+    }
+    for (int v = 0; v < input_views(); ++v) {
+      const std::string in = numbered("in", v);
+      line(in + "_kept = " + offset(in, "_kept", "k", 0, rank));
+    }
+  }
+
+  void write_lanes() {
+    line("lane = tl.arange(0, LANES)");
+    if (variant_.is_packed) {
+      line("lane_inner = lane % INNER");
+      line("lane_outer = lane // INNER");
+      line("lane_mask = lane_inner < reduced");
+    }
+    const std::string index = variant_.is_packed ? "lane_inner" : "lane";
+    for (int v = 0; v < input_views(); ++v)
+      line(numbered("in", v) + "_lane = " + index + ".to(tl.int64) * " + numbered("in", v) +
+           "_reduced0");
+  }
+
+  // Where a loop over a reduced dimension begins and ends: at the split's bounds, or at its own.
+  void write_range(const std::string& dimension, const std::string& size, bool is_split) {
+    if (!is_split) {
+      line(dimension + "_first = 0");
+      line(dimension + "_last = " + size);
+      return;
+    }
+    line(dimension + "_first = tl.program_id(1) * split_length");
+    line(dimension + "_last = tl.minimum(" + dimension + "_first + split_length, " + size + ")");
+  }
+
+  void write_loops() {
+    const bool nested = variant_.reduced_rank > 1;
+    if (nested) {
+      write_range("outer", "reduced_outer", variant_.split == Split::outer);
+      line("for o in range(outer_first, outer_last):");
+      ++depth_;
+      write_decomposition("tl.cast(o, tl.int64)", "o", "reduced_size", 1, variant_.reduced_rank);
+    }
+    for (int v = 0; v < input_views(); ++v) {
+      const std::string in = numbered("in", v);
+      line(in + "_base = " + in + " + " + results("(" + in + "_kept)") + " + " +
+           lanes(in + "_lane") +
+           (nested ? " + (" + offset(in, "_reduced", "o", 1, variant_.reduced_rank) + ")" : ""));
+    }
+    write_range("inner", "reduced", variant_.split == Split::inner);
+    const std::string mask = inner() ? "" : results("kept_mask");
+    if (variant_.unroll > 1) {
+      const std::string step = "LANES * " + std::to_string(variant_.unroll);
+      line("full = inner_first + (inner_last - inner_first) // (" + step + ") * (" + step + ")");
+      line("for start in range(inner_first, full, " + step + "):");
+      ++depth_;
+      for (int u = 0; u < variant_.unroll; ++u) write_loads(u, mask);
+      for (int u = 0; u < variant_.unroll; ++u) write_update(u, "");
+      --depth_;
+    }
+    line(std::string("for start in range(") + (variant_.unroll > 1 ? "full" : "inner_first") +
+         ", inner_last, LANES):");
+    ++depth_;
+    line("mask = " + lanes("(start + lane < inner_last)") + (mask.empty() ? "" : " & " + mask));
+    write_loads(0, "mask");
+    write_update(0, "mask");
+    --depth_;
+    if (nested) --depth_;
+  }
+
+  // Loads tile `u` of a step; every input of a second pass has the offsets of the first.
+  void write_loads(int u, const std::string& mask) {
+    const std::string shift = u == 0 ? "start" : "(start + " + std::to_string(u) + " * LANES)";
+    for (int i = 0; i < variant_.inputs; ++i) {
+      const int view = variant_.is_first ? i : 0;
+      std::string base = numbered("in", view) + "_base";
+      if (view != i) base += " - in0 + " + numbered("in", i);
+      line(element(i, u) + " = tl.load(" + base + " + " + wide(shift) + " * " +
+           numbered("in", view) + "_reduced0" +
+           (mask.empty() ? "" : ", mask=" + mask + ", other=0") + ")" + conversion());
+    }
+    if (variant_.is_indexed && variant_.is_first) {
+      std::string position = shift + " + lane";
+      if (variant_.reduced_rank > 1)
+        position = "tl.cast(o, " + index_type() + ") * reduced + " + position;
+      line(numbered("i", u) + " = " + lanes("(" + position + ").to(" + index_type() + ")"));
+    }
+  }
+
+  static std::string element(int input, int u) {
+    return "x" + std::to_string(input) + "_" + std::to_string(u);
+  }
+  std::string conversion() const {
+    return variant_.is_first ? ".to(" + type_expression(variant_.compute) + ")" : "";
+  }
+
+  // Combines tile `u` with the accumulators; where `mask` is off they stay as they are.
+  void write_update(int u, const std::string& mask) {
+    const Names accumulators = numbered_list("a", variant_.accumulators);
+    Names elements;
+    for (int i = 0; i < variant_.inputs; ++i) elements.push_back(element(i, u));
+    Names arguments = elements;
+    if (variant_.is_indexed) arguments.push_back(numbered("i", u));
+    for (int i = 0; i < variant_.prepare_scalars; ++i) arguments.push_back(numbered("s", i));
+    const Names updated = mask.empty() ? accumulators : numbered_list("n", variant_.accumulators);
+
+    if (variant_.is_first && !functions_.update.empty()) {
+      line(join(updated) + " = " + functions_.update + "(" + join(accumulators) + ", " +
+           join(arguments) + ")");
+    } else {
+      Names values = elements;
+      if (variant_.is_first && !functions_.prepare.empty()) {
+        values = numbered_list("p", variant_.accumulators);
+        line(join(values) + " = " + functions_.prepare + "(" + join(arguments) + ")");
+      }
+      if (variant_.is_first)
+        for (int i = 0; i < variant_.accumulators; ++i)
+          values[static_cast<size_t>(i)] += ".to(" + accumulator_type(i) + ")";
+      line(join(updated) + " = " + functions_.combine + "(" + join(accumulators) + ", " +
+           join(values) + ")");
+    }
+    if (mask.empty()) return;
+    for (int i = 0; i < variant_.accumulators; ++i)
+      line(numbered("a", i) + " = tl.where(" + mask + ", " + numbered("n", i) + ", " +
+           numbered("a", i) + ")");
+  }
+
+  void write_packed_loop() {
+    write_range("outer", "reduced_outer", variant_.split == Split::outer);
+    const std::string step = "LANES // INNER * " + std::to_string(variant_.unroll);
+    line("for start in range(outer_first, outer_last, " + step + "):");
+    ++depth_;
+    for (int u = 0; u < variant_.unroll; ++u) {
+      line("o = start + lane_outer" +
+           (u == 0 ? "" : " + " + std::to_string(u) + " * (LANES // INNER)"));
+      line(numbered("mask", u) + " = " + lanes("(lane_mask & (o < outer_last))") +
+           (inner() ? "" : " & " + results("kept_mask")));
+      write_decomposition("o.to(tl.int64)", "o", "reduced_size", 1, variant_.reduced_rank);
+      for (int i = 0; i < variant_.inputs; ++i) {
+        const std::string view = numbered("in", variant_.is_first ? i : 0);
+        line(element(i, u) + " = tl.load(" + numbered("in", i) + " + " + results(view + "_kept") +
+             " + " +
+             lanes("(" + view + "_lane + " +
+                   offset(view, "_reduced", "o", 1, variant_.reduced_rank) + ")") +
+             ", mask=" + numbered("mask", u) + ", other=0)" + conversion());
+      }
+      if (variant_.is_indexed && variant_.is_first)
+        line(numbered("i", u) + " = " +
+             lanes("(o.to(" + index_type() + ") * reduced + lane_inner)"));
+    }
+    for (int u = 0; u < variant_.unroll; ++u) write_update(u, numbered("mask", u));
+    --depth_;
+  }
+
+  void write_end() {
+    const Names accumulators = numbered_list("a", variant_.accumulators);
+    const Names totals = numbered_list("t", variant_.accumulators);
+    const std::string tuple = variant_.accumulators == 1 ? "a0" : "(" + join(accumulators) + ")";
+    line(join(totals) + " = tl.reduce(" + tuple + ", " + (inner() ? "1" : "0") + ", " +
+         functions_.combine + ")");
+    if (!variant_.is_last) {
+      line("position = tl.program_id(1).to(tl.int64) * kept + " +
+           std::string(inner() ? "row" : "(program // blocks) * kept_size0 + column"));
+      for (int i = 0; i < variant_.accumulators; ++i)
+        line("tl.store(" + numbered("out", i) + " + position, " + numbered("t", i) +
+             ", mask=kept_mask)");
+      return;
+    }
+    Names values = totals;
+    if (!functions_.finish.empty()) {
+      values = numbered_list("y", variant_.outputs);
+      Names arguments = totals;
+      const int scalars = variant_.prepare_scalars + variant_.finish_scalars;
+      for (int i = variant_.prepare_scalars; i < scalars; ++i)
+        arguments.push_back(numbered("s", i));
+      line(join(values) + " = " + functions_.finish + "(" + join(arguments) + ")");
+    }
+    for (int i = 0; i < variant_.outputs; ++i) {
+      const std::string out = numbered("out", i);
+      const std::string view = numbered("out", variant_.shares_output_strides ? 0 : i);
+      line("tl.store(" + out + " + (" + offset(view, "_kept", "k", 0, variant_.kept_rank) + "), " +
+           values[static_cast<size_t>(i)] + ".to(" + out + ".dtype.element_ty), mask=kept_mask)");
+    }
+  }
+
+  const ReductionFunctions& functions_;
+  const ReductionVariant& variant_;
+  std::ostringstream out_;
+  size_t depth_ = 1;
+};
+
+}  // namespace
+
+std::string reduction_source(const ReductionFunctions& functions, const ReductionVariant& variant) {
+  return ReductionWriter(functions, variant).write();
+}
+
+std::string reduction_name(const ReductionFunctions& functions, const ReductionVariant& variant) {
+  std::string name = functions.module.substr(functions.module.rfind('/') + 1) + "_" +
+                     (functions.finish.empty() ? functions.combine : functions.finish);
+  if (!variant.is_first) name += "_second";
+  name += variant.lanes_are_last ? "_inner" : "_outer";
+  for (int i = 0; i < variant.accumulators; ++i)
+    (name += "_").append(triton_name(variant.accumulator[static_cast<size_t>(i)]));
+  return name;
+}
+
+}  // namespace tilewise::codegen

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/reduction/reduction_tiles.h"
+
+#include <algorithm>
+
+#include "ops/framework/launch.h"
+
+namespace tilewise::ops {
+namespace {
+
+using codegen::Split;
+
+// Additions that one CPU task makes at least; ATen's own grain (at::internal::GRAIN_SIZE).
+constexpr int64_t kCpuGrain = 32768;
+// Elements that one lane adds up one after the other, at most: a float32 sum's error grows with the
+// square root of it. ATen's sums cascade; with 1024 in each of 8 rows ours of (140000, 3) is as
+// close as ATen's, with 32768 in one it was 20 times as far off.
+constexpr int64_t kLongestChain = 1024;
+
+// GPU. A thread loads 16 bytes at a time and has four such loads under way before it uses the
+// first: 64 KiB a multiprocessor at half its threads, about twice what 4 TB/s at 700 ns need.
+constexpr int64_t kThreads = 128;
+constexpr int64_t kLoadBytes = 16;
+constexpr int64_t kUnroll = 4;
+// Four programs on each of 132 multiprocessors (H100, H200); below it a reduction is split, into
+// about twice as many.
+constexpr int64_t kPrograms = 528;
+// Registers of a thread for accumulators: 32 of 4 bytes.
+constexpr int64_t kAccumulatorBytes = kThreads * 32 * 4;
+// Bytes of neighboring results that an outer tile covers: two whole lines of 128 bytes.
+constexpr int64_t kOuterBytes = 256;
+
+int64_t previous_power_of_2(int64_t n) { return next_power_of_2(n / 2 + 1); }
+
+class TileChooser {
+ public:
+  explicit TileChooser(const ReductionShape& shape)
+      : shape_(shape), kept0_(shape.kept.back()), reduced0_(shape.reduced.back()) {
+    for (const Dimension& dimension : shape.kept) kept_numel_ *= dimension.size;
+    for (const Dimension& dimension : shape.reduced) reduced_numel_ *= dimension.size;
+  }
+
+  ReductionTile choose() {
+    tile_.lanes_are_last = lanes_are_last();
+    if (shape_.on_cpu)
+      choose_on_cpu();
+    else
+      choose_on_gpu();
+    if (tile_.split != Split::none) tile_.splits = ceil_div(split_extent(), tile_.split_length);
+    tile_.grid = grid_1d(programs());
+    tile_.grid.y = static_cast<int32_t>(tile_.splits);
+    tile_.options.num_stages = 1;
+    const int64_t work = ceil_div(reduced_numel_, tile_.splits) * tile_.kept;
+    tile_.options.grain = std::max<int64_t>(1, kCpuGrain / std::max<int64_t>(1, work));
+    return tile_;
+  }
+
+ private:
+  // Lanes run along memory: along the results only if these lie closer together and are enough.
+  bool lanes_are_last() const {
+    if (kept_numel_ == 1) return true;
+    const int64_t kept = kept0_.strides[0], reduced = reduced0_.strides[0];
+    if (kept == 0 || (kept != 1 && reduced != 0 && reduced <= kept)) return true;
+    if (kept == 1 && reduced == 1 && reduced0_.size > kept0_.size) return true;
+    // Few neighbors in each of many groups: whole groups in a tile of rows.
+    return !shape_.on_cpu && kept0_.size * shape_.element_bytes < 32 && kept0_.size != kept_numel_;
+  }
+
+  // Programs along the grid's first axis.
+  int64_t programs() const {
+    if (tile_.lanes_are_last) return ceil_div(kept_numel_, tile_.kept);
+    return kept_numel_ / kept0_.size * ceil_div(kept0_.size, tile_.kept);
+  }
+
+  int64_t reduced_outer() const { return reduced_numel_ / reduced0_.size; }
+
+  // Extent of the dimension that program_id(1) splits.
+  int64_t split_extent() const {
+    return tile_.split == Split::inner ? reduced0_.size : reduced_outer();
+  }
+
+  // Lanes x results fit the vector registers (AVX-512: 16 of f32), so that the carried accumulator
+  // never leaves them; fewer lanes leave the adders waiting (sum of (1024, 4096) f32 on one core:
+  // 293 us with 64 lanes, 199 with 256, 421 with 4096; amax 664, 233, 657).
+  void choose_on_cpu() {
+    const int64_t length = tile_.lanes_are_last ? reduced0_.size : kept0_.size;
+    const int64_t vector = length <= 16 ? 16 : length <= 64 ? 64 : 256;
+    if (tile_.lanes_are_last) {
+      tile_.lanes = vector;
+    } else {
+      tile_.kept = length > 256 ? 512 : vector;
+      tile_.lanes = length > 64 ? 1 : length > 16 ? 4 : 8;
+    }
+    if (!shape_.may_split || shape_.reduced.size() > 1) return;
+    if (!tile_.lanes_are_last && reduced0_.size >= 2 * kLongestChain)
+      split(Split::inner, kLongestChain);
+    else if (tile_.lanes_are_last && kept_numel_ <= 16 && reduced0_.size >= 4 * kCpuGrain)
+      split(Split::inner, kCpuGrain);
+  }
+
+  void choose_on_gpu() {
+    int64_t step = kThreads * std::max<int64_t>(1, kLoadBytes / shape_.element_bytes);
+    while (step * shape_.accumulator_bytes > kAccumulatorBytes) step /= 2;
+    tile_.is_packed = shape_.reduced.size() > 1 && next_power_of_2(reduced0_.size) * 2 <= step;
+    const int64_t length = tile_.is_packed ? reduced_numel_ : reduced0_.size;
+    if (tile_.lanes_are_last) {
+      // A few long rows: twice the threads for each.
+      if (kept_numel_ < kPrograms / 4 && length >= 2 * step * kUnroll) {
+        tile_.options.num_warps = 8;
+        step *= 2;
+      }
+      tile_.lanes = std::min(next_power_of_2(length), step);
+      tile_.unroll = unroll_for(length);
+      tile_.kept = std::min({step * kUnroll / (tile_.lanes * tile_.unroll),
+                             kAccumulatorBytes / (tile_.lanes * shape_.accumulator_bytes),
+                             next_power_of_2(kept_numel_)});
+      tile_.kept = std::max<int64_t>(1, tile_.kept);
+      while (tile_.kept > 1 && programs() < kPrograms) tile_.kept /= 2;
+    } else {
+      tile_.kept = std::min(next_power_of_2(kept0_.size), kOuterBytes / shape_.element_bytes);
+      tile_.lanes = std::min(next_power_of_2(length), std::max<int64_t>(1, step / tile_.kept));
+      tile_.unroll = unroll_for(length);
+    }
+    if (tile_.is_packed) {
+      tile_.inner = next_power_of_2(reduced0_.size);
+      tile_.lanes = std::max(tile_.lanes, tile_.inner);
+    }
+    if (shape_.may_split) choose_split();
+  }
+
+  int unroll_for(int64_t length) const {
+    return static_cast<int>(
+        std::clamp<int64_t>(previous_power_of_2(length / tile_.lanes), 1, kUnroll));
+  }
+
+  void choose_split() {
+    const bool along_outer = tile_.is_packed || reduced_outer() > reduced0_.size;
+    const Split dimension = along_outer ? Split::outer : Split::inner;
+    // What one turn of the loop over that dimension covers, of it and of all elements.
+    const int64_t turn = tile_.is_packed ? tile_.lanes / tile_.inner * tile_.unroll
+                         : along_outer   ? 1
+                                         : tile_.lanes * tile_.unroll;
+    const int64_t extent = along_outer ? reduced_outer() : reduced0_.size;
+    const int64_t elements = tile_.lanes * tile_.unroll;
+    const int64_t wanted = ceil_div(2 * kPrograms, programs());
+    // A second launch costs about as much as eight turns of one program.
+    int64_t splits = 1;
+    if (programs() < kPrograms && reduced_numel_ >= 8 * elements)
+      splits = std::min({wanted, reduced_numel_ / (2 * elements), extent / turn});
+    int64_t length = extent;
+    if (splits > 1) length = ceil_div(ceil_div(extent, splits), turn) * turn;
+    // Lanes of an outer tile are few: keep their chains short.
+    if (!tile_.lanes_are_last && !along_outer)
+      length = std::min(length, kLongestChain * tile_.lanes);
+    if (length < extent) split(dimension, length);
+  }
+
+  void split(Split dimension, int64_t length) {
+    tile_.split = dimension;
+    tile_.split_length = length;
+  }
+
+  const ReductionShape& shape_;
+  const Dimension& kept0_;
+  const Dimension& reduced0_;
+  int64_t kept_numel_ = 1;
+  int64_t reduced_numel_ = 1;
+  ReductionTile tile_{};
+};
+
+}  // namespace
+
+ReductionTile choose_reduction_tile(const ReductionShape& shape) {
+  return TileChooser(shape).choose();
+}
+
+}  // namespace tilewise::ops
