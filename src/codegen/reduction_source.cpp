@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codegen/reduction_source.h"
 
-#include <algorithm>
-#include <set>
-#include <sstream>
-
-#include "codegen/source_text.h"
+#include "codegen/tile_writer.h"
 
 namespace tilewise::codegen {
 namespace {
 
-using Names = std::vector<std::string>;
-
-std::string numbered(const char* prefix, int i) { return prefix + std::to_string(i); }
-
-Names numbered_list(const char* prefix, int count) {
-  Names list;
-  for (int i = 0; i < count; ++i) list.push_back(numbered(prefix, i));
-  return list;
-}
-
-class ReductionWriter {
+class ReductionWriter : private TileWriter {
  public:
   ReductionWriter(const ReductionFunctions& functions, const ReductionVariant& variant)
-      : functions_(functions), variant_(variant) {}
+      : TileWriter(variant.lanes_are_last), functions_(functions), variant_(variant) {}
 
   std::string write() {
-    write_head();
-    write_kept();
+    write_head(functions_.module, imports(), parameters());
+    write_kept(variant_.kept_rank);
     write_lanes();
     for (int i = 0; i < variant_.accumulators; ++i)
       line(numbered("a", i) + " = tl.full(" + tile_shape() + ", " +
@@ -41,7 +27,6 @@ class ReductionWriter {
   }
 
  private:
-  bool inner() const { return variant_.lanes_are_last; }
   int input_views() const { return variant_.is_first ? variant_.inputs : 1; }
   int output_views() const {
     return !variant_.is_last ? 0 : variant_.shares_output_strides ? 1 : variant_.outputs;
@@ -49,31 +34,14 @@ class ReductionWriter {
   std::string accumulator_type(int i) const {
     return type_expression(variant_.accumulator[static_cast<size_t>(i)]);
   }
-  std::string tile_shape() const { return inner() ? "(KEPT, LANES)" : "(LANES, KEPT)"; }
-  // A vector along the lanes or along the results, as part of a tile.
-  std::string lanes(const std::string& text) const {
-    return text + (inner() ? "[None, :]" : "[:, None]");
-  }
-  std::string results(const std::string& text) const {
-    return text + (inner() ? "[:, None]" : "[None, :]");
-  }
-  static std::string wide(const std::string& text) { return "tl.cast(" + text + ", tl.int64)"; }
   std::string index_type() const { return variant_.has_wide_index ? "tl.int64" : "tl.int32"; }
 
-  void line(const std::string& text) { out_ << std::string(depth_ * 4, ' ') << text << "\n"; }
-
-  void write_head() {
-    std::set<std::string> imports{functions_.combine};
-    if (variant_.is_first) {
-      if (!functions_.update.empty())
-        imports.insert(functions_.update);
-      else if (!functions_.prepare.empty())
-        imports.insert(functions_.prepare);
-    }
-    if (variant_.is_last && !functions_.finish.empty()) imports.insert(functions_.finish);
-    out_ << "import triton\nimport triton.language as tl\nfrom " << dotted(functions_.module)
-         << " import " << join({imports.begin(), imports.end()}) << "\n\n\n"
-         << "@triton.jit\ndef kernel(" << join(parameters()) << "):\n";
+  Names imports() const {
+    Names list{functions_.combine};
+    if (variant_.is_first)
+      list.push_back(functions_.update.empty() ? functions_.prepare : functions_.update);
+    if (variant_.is_last) list.push_back(functions_.finish);
+    return list;
   }
 
   Names parameters() const {
@@ -83,7 +51,8 @@ class ReductionWriter {
     for (int i = 0; i < variant_.prepare_scalars + variant_.finish_scalars; ++i)
       add(numbered("s", i));
     add("kept");
-    for (int d = 0; d < kept_sizes(); ++d) add(numbered("kept_size", d));
+    for (int d = 0; d < kept_sizes(variant_.kept_rank, lanes_are_last_); ++d)
+      add(numbered("kept_size", d));
     for (int v = 0; v < input_views(); ++v)
       for (int d = 0; d < variant_.kept_rank; ++d) add(numbered("in", v) + numbered("_kept", d));
     for (int v = 0; v < output_views(); ++v)
@@ -101,55 +70,11 @@ class ReductionWriter {
     return list;
   }
 
-  int kept_sizes() const {
-    return inner() ? variant_.kept_rank - 1 : std::max(1, variant_.kept_rank - 1);
-  }
-
-  // "a * stride" summed over dimensions [from, to): index names are prefix0, prefix1, ...
-  static std::string offset(const std::string& view, const char* kind, const char* prefix, int from,
-                            int to) {
-    Names terms;
-    for (int d = from; d < to; ++d)
-      terms.push_back(numbered(prefix, d) + " * " + view + kind + std::to_string(d));
-    std::string text;
-    for (const auto& term : terms) text += (text.empty() ? "" : " + ") + term;
-    return text.empty() ? "0" : text;
-  }
-
-  // Splits `rest` over dimensions [from, to) of which the last takes what is left.
-  void write_decomposition(std::string rest, const char* prefix, const char* sizes, int from,
-                           int to) {
-    for (int d = from; d < to; ++d) {
-      const bool last = d + 1 == to;
-      line(numbered(prefix, d) + " = " + rest + (last ? "" : " % " + numbered(sizes, d)));
-      if (!last) line(numbered(prefix, d) + "_rest = " + rest + " // " + numbered(sizes, d));
-      rest = numbered(prefix, d) + "_rest";
-    }
-  }
-
-  void write_kept() {
-    const int rank = variant_.kept_rank;
-    line("program = tl.program_id(0).to(tl.int64)");
-    if (inner()) {
-      line("row = program * KEPT + tl.arange(0, KEPT)");
-      line("kept_mask = row < kept");
-      // Rows beyond the last read it once more: no mask in the loops.
-      line("kept_index = tl.minimum(row, kept - 1)");
-      write_decomposition("kept_index", "k", "kept_size", 0, rank);
-    } else {
-      line("blocks = tl.cdiv(kept_size0, KEPT)");
-      line("column = (program % blocks).to(tl.int32) * KEPT + tl.arange(0, KEPT)");
-      line("kept_mask = column < kept_size0");
-      line("k0 = column.to(tl.int64)");
-      if (rank > 1) write_decomposition("(program // blocks)", "k", "kept_size", 1, rank);
-    }
+  void write_lanes() {
     for (int v = 0; v < input_views(); ++v) {
       const std::string in = numbered("in", v);
-      line(in + "_kept = " + offset(in, "_kept", "k", 0, rank));
+      line(in + "_kept = " + offset(in, "_kept", "k", 0, variant_.kept_rank));
     }
-  }
-
-  void write_lanes() {
     line("lane = tl.arange(0, LANES)");
     if (variant_.is_packed) {
       line("lane_inner = lane % INNER");
@@ -169,7 +94,8 @@ class ReductionWriter {
       line(dimension + "_last = " + size);
       return;
     }
-    line(dimension + "_first = tl.program_id(1) * split_length");
+    // In the size's own type: the product may need 64 bits.
+    line(dimension + "_first = tl.program_id(1).to(" + size + ".dtype) * split_length");
     line(dimension + "_last = tl.minimum(" + dimension + "_first + split_length, " + size + ")");
   }
 
@@ -183,12 +109,11 @@ class ReductionWriter {
     }
     for (int v = 0; v < input_views(); ++v) {
       const std::string in = numbered("in", v);
-      line(in + "_base = " + in + " + " + results("(" + in + "_kept)") + " + " +
-           lanes(in + "_lane") +
+      line(in + "_base = " + results(in + "_kept") + " + " + lanes(in + "_lane") +
            (nested ? " + (" + offset(in, "_reduced", "o", 1, variant_.reduced_rank) + ")" : ""));
     }
     write_range("inner", "reduced", variant_.split == Split::inner);
-    const std::string mask = inner() ? "" : results("kept_mask");
+    const std::string mask = lanes_are_last_ ? "" : results("kept_mask");
     if (variant_.unroll > 1) {
       const std::string step = "LANES * " + std::to_string(variant_.unroll);
       line("full = inner_first + (inner_last - inner_first) // (" + step + ") * (" + step + ")");
@@ -212,12 +137,10 @@ class ReductionWriter {
   void write_loads(int u, const std::string& mask) {
     const std::string shift = u == 0 ? "start" : "(start + " + std::to_string(u) + " * LANES)";
     for (int i = 0; i < variant_.inputs; ++i) {
-      const int view = variant_.is_first ? i : 0;
-      std::string base = numbered("in", view) + "_base";
-      if (view != i) base += " - in0 + " + numbered("in", i);
-      line(element(i, u) + " = tl.load(" + base + " + " + wide(shift) + " * " +
-           numbered("in", view) + "_reduced0" +
-           (mask.empty() ? "" : ", mask=" + mask + ", other=0") + ")" + conversion());
+      const std::string view = numbered("in", variant_.is_first ? i : 0);
+      line(element(i, u) + " = tl.load(" + numbered("in", i) + " + " + wide(shift) + " * " + view +
+           "_reduced0 + " + view + "_base" + (mask.empty() ? "" : ", mask=" + mask + ", other=0") +
+           ")" + conversion());
     }
     if (variant_.is_indexed && variant_.is_first) {
       std::string position = shift + " + lane";
@@ -274,7 +197,7 @@ class ReductionWriter {
       line("o = start + lane_outer" +
            (u == 0 ? "" : " + " + std::to_string(u) + " * (LANES // INNER)"));
       line(numbered("mask", u) + " = " + lanes("(lane_mask & (o < outer_last))") +
-           (inner() ? "" : " & " + results("kept_mask")));
+           (lanes_are_last_ ? "" : " & " + results("kept_mask")));
       write_decomposition("o.to(tl.int64)", "o", "reduced_size", 1, variant_.reduced_rank);
       for (int i = 0; i < variant_.inputs; ++i) {
         const std::string view = numbered("in", variant_.is_first ? i : 0);
@@ -295,12 +218,10 @@ class ReductionWriter {
   void write_end() {
     const Names accumulators = numbered_list("a", variant_.accumulators);
     const Names totals = numbered_list("t", variant_.accumulators);
-    const std::string tuple = variant_.accumulators == 1 ? "a0" : "(" + join(accumulators) + ")";
-    line(join(totals) + " = tl.reduce(" + tuple + ", " + (inner() ? "1" : "0") + ", " +
+    line(join(totals) + " = tl.reduce(" + tuple(accumulators) + ", " + lane_axis() + ", " +
          functions_.combine + ")");
     if (!variant_.is_last) {
-      line("position = tl.program_id(1).to(tl.int64) * kept + " +
-           std::string(inner() ? "row" : "(program // blocks) * kept_size0 + column"));
+      line("position = tl.program_id(1).to(tl.int64) * kept + " + kept_position());
       for (int i = 0; i < variant_.accumulators; ++i)
         line("tl.store(" + numbered("out", i) + " + position, " + numbered("t", i) +
              ", mask=kept_mask)");
@@ -325,8 +246,6 @@ class ReductionWriter {
 
   const ReductionFunctions& functions_;
   const ReductionVariant& variant_;
-  std::ostringstream out_;
-  size_t depth_ = 1;
 };
 
 }  // namespace

@@ -4,9 +4,7 @@
 #include <ATen/WrapDimUtilsMulti.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "dispatch/refusal.h"
 #include "ops/framework/output.h"
 
 namespace tilewise::ops {
@@ -14,52 +12,11 @@ namespace {
 
 using codegen::ReductionVariant;
 using codegen::Split;
-using DimensionList = c10::SmallVector<Dimension, 8>;
 
 constexpr size_t kOperands = codegen::kMaxReductionOperands;
 // Views of a dimension: the inputs, then the outputs.
 constexpr size_t kOutputView = kOperands;
 static_assert(2 * kOperands <= kMaxViews);
-
-bool is_floating(DType type) { return type >= DType::fp16; }
-
-const char* identity_literal(const char* identity, DType type) {
-  if (std::strcmp(identity, "lowest") == 0)
-    return is_floating(type) ? "float('-inf')" : type == DType::i64 ? "-(2**63)" : "-(2**31)";
-  if (std::strcmp(identity, "highest") == 0)
-    return is_floating(type) ? "float('inf')" : type == DType::i64 ? "2**63 - 1" : "2**31 - 1";
-  return identity;
-}
-
-DType accumulator_type(Accumulator::Type type, DType compute, bool has_wide_index) {
-  switch (type) {
-    case Accumulator::index:
-      return has_wide_index ? DType::i64 : DType::i32;
-    case Accumulator::i32:
-      return DType::i32;
-    case Accumulator::i64:
-      return DType::i64;
-    default:
-      return compute;
-  }
-}
-
-// A size: only its divisibility matters. (A 1 would become a constexpr, for nothing.)
-void add_size(runtime::ArgumentPack& pack, int64_t value) {
-  if (value == 1)
-    pack.integer(value);
-  else
-    pack.stride(value);
-}
-
-void add_sizes(runtime::ArgumentPack& pack, const DimensionList& dimensions, size_t from,
-               size_t to) {
-  for (size_t d = from; d < to; ++d) add_size(pack, dimensions[dimensions.size() - 1 - d].size);
-}
-
-void add_strides(runtime::ArgumentPack& pack, const DimensionList& dimensions, size_t view) {
-  for (size_t d = dimensions.size(); d-- > 0;) pack.stride(dimensions[d].strides[view]);
-}
 
 bool share_strides(const DimensionList& dimensions, size_t outputs) {
   return std::all_of(dimensions.begin(), dimensions.end(), [outputs](const Dimension& dimension) {
@@ -67,12 +24,6 @@ bool share_strides(const DimensionList& dimensions, size_t outputs) {
     return std::all_of(strides.begin() + kOutputView, strides.begin() + kOutputView + outputs,
                        [&](int64_t stride) { return stride == strides[kOutputView]; });
   });
-}
-
-int64_t numel(const DimensionList& dimensions) {
-  int64_t product = 1;
-  for (const Dimension& dimension : dimensions) product *= dimension.size;
-  return product;
 }
 
 }  // namespace
@@ -185,7 +136,7 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   variant.prepare_scalars = declaration_.prepare_scalars;
   variant.finish_scalars = declaration_.finish_scalars;
   variant.is_indexed = declaration_.is_indexed;
-  variant.has_wide_index = declaration_.is_indexed && numel(reduced) > INT32_MAX;
+  variant.has_wide_index = numel(reduced) > INT32_MAX;
   variant.compute = accumulate_type(element_type(compute).value());
   int64_t accumulator_bytes = 0;
   for (size_t i = 0; i < accumulators_; ++i) {

@@ -20,22 +20,10 @@
 #include "codegen/reduction_source.h"
 #include "ops/framework/generated_kernels.h"
 #include "ops/framework/launch.h"
+#include "ops/reduction/accumulator.h"
 #include "ops/reduction/reduction_tiles.h"
 
 namespace tilewise::ops {
-
-struct Accumulator {
-  enum Type : uint8_t {
-    none,     // no further accumulator
-    compute,  // the computation type of the call
-    index,    // holds a position among the reduced elements: 32 bits, or 64 if needed
-    i32,
-    i64,
-  };
-  Type type = none;
-  // The neutral element, a Python literal; "lowest" and "highest" of the type.
-  const char* identity = "0";
-};
 
 struct ReductionDeclaration {
   const char* module;

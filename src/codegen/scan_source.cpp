@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codegen/scan_source.h"
+
+#include "codegen/tile_writer.h"
+
+namespace tilewise::codegen {
+namespace {
+
+class ScanWriter : private TileWriter {
+ public:
+  ScanWriter(const ScanFunctions& functions, const ScanVariant& variant)
+      : TileWriter(variant.lanes_are_last), functions_(functions), variant_(variant) {}
+
+  std::string write() {
+    write_head(functions_.module, imports(), parameters());
+    write_kept(variant_.kept_rank);
+    line("lane = tl.arange(0, LANES)");
+    write_bases();
+    if (is_whole()) {
+      line("first = 0");
+      line("last = length");
+    } else {
+      line("first = tl.program_id(1).to(length.dtype) * split_length");
+      line("last = tl.minimum(first + split_length, length)");
+    }
+    write_start();
+    write_loops();
+    if (is_totals()) write_totals();
+    return out_.str();
+  }
+
+ private:
+  bool is_whole() const { return variant_.pass == ScanPass::whole; }
+  bool is_totals() const { return variant_.pass == ScanPass::totals; }
+  int outputs() const { return is_totals() ? 0 : variant_.outputs; }
+  Names accumulators() const { return numbered_list("a", variant_.accumulators); }
+  std::string accumulator_type(int i) const {
+    return type_expression(variant_.accumulator[static_cast<size_t>(i)]);
+  }
+  std::string identity(int i) const { return variant_.identity[static_cast<size_t>(i)]; }
+
+  Names imports() const {
+    return {functions_.combine, functions_.prepare, is_totals() ? "" : functions_.finish};
+  }
+
+  Names parameters() const {
+    Names list{"in0"};
+    const auto add = [&list](std::string name) { list.push_back(std::move(name)); };
+    for (int i = 0; i < outputs(); ++i) add(numbered("out", i));
+    if (!is_whole())
+      for (int i = 0; i < variant_.accumulators; ++i) add(numbered("totals", i));
+    add("kept");
+    const int sizes = kept_sizes(variant_.kept_rank, lanes_are_last_);
+    for (int d = 0; d < sizes; ++d) add(numbered("kept_size", d));
+    for (const std::string& view : views())
+      for (int d = 0; d < variant_.kept_rank; ++d) add(view + numbered("_kept", d));
+    add("length");
+    for (const std::string& view : views()) add(view + "_stride");
+    if (!is_whole()) add("split_length");
+    add("KEPT: tl.constexpr");
+    add("LANES: tl.constexpr");
+    if (variant_.pass == ScanPass::splits) add("SPLITS: tl.constexpr");
+    return list;
+  }
+
+  Names views() const {
+    Names list{"in0"};
+    for (int i = 0; i < outputs(); ++i) list.push_back(numbered("out", i));
+    return list;
+  }
+
+  void write_bases() {
+    for (const std::string& view : views())
+      line(view + "_base = " + view + " + " +
+           results("(" + offset(view, "_kept", "k", 0, variant_.kept_rank) + ")") + " + " +
+           lanes("(lane.to(tl.int64) * " + view + "_stride)"));
+  }
+
+  // The accumulators before the first tile: a whole tile of them for totals, else one per row.
+  void write_start() {
+    if (variant_.pass == ScanPass::splits) {
+      line("split = tl.arange(0, SPLITS)");
+      line("earlier = " + lanes("(split < tl.program_id(1))") + " & " + results("kept_mask"));
+      line("position = " + lanes("(split.to(tl.int64) * kept)") + " + " +
+           results("(" + kept_position() + ")"));
+      Names loaded;
+      for (int i = 0; i < variant_.accumulators; ++i) {
+        loaded.push_back(numbered("t", i));
+        line(numbered("t", i) + " = tl.where(earlier, tl.load(" + numbered("totals", i) +
+             " + position, mask=earlier, other=0), tl.full((1, 1), " + identity(i) + ", " +
+             accumulator_type(i) + "))");
+      }
+      line(join(accumulators()) + " = tl.reduce(" + tuple(loaded) + ", " + lane_axis() + ", " +
+           functions_.combine + ")");
+      return;
+    }
+    for (int i = 0; i < variant_.accumulators; ++i)
+      line(numbered("a", i) + " = tl.full(" + (is_totals() ? tile_shape() : "(KEPT,)") + ", " +
+           identity(i) + ", " + accumulator_type(i) + ")");
+  }
+
+  void write_loops() {
+    const std::string kept_mask = lanes_are_last_ ? "" : results("kept_mask");
+    if (variant_.unroll > 1) {
+      const std::string step = "LANES * " + std::to_string(variant_.unroll);
+      line("full = first + (last - first) // (" + step + ") * (" + step + ")");
+      line("for start in range(first, full, " + step + "):");
+      ++depth_;
+      for (int u = 0; u < variant_.unroll; ++u) write_load(u, kept_mask);
+      // Rows beyond the last are read in place of it, but not written.
+      for (int u = 0; u < variant_.unroll; ++u) write_tile(u, results("kept_mask"), false);
+      --depth_;
+    }
+    line(std::string("for start in range(") + (variant_.unroll > 1 ? "full" : "first") +
+         ", last, LANES):");
+    ++depth_;
+    line("mask = " + lanes("(start + lane < last)") + " & " + results("kept_mask"));
+    write_load(0, "mask");
+    write_tile(0, "mask", true);
+    --depth_;
+  }
+
+  static std::string shift(int u) {
+    return u == 0 ? "start" : "(start + " + std::to_string(u) + " * LANES)";
+  }
+
+  void write_load(int u, const std::string& mask) {
+    line(numbered("x", u) + " = tl.load(in0_base + " + wide(shift(u)) + " * in0_stride" +
+         (mask.empty() ? "" : ", mask=" + mask + ", other=0") + ").to(" +
+         type_expression(variant_.compute) + ")");
+  }
+
+  void write_tile(int u, const std::string& mask, bool is_tail) {
+    Names values{numbered("x", u)};
+    if (!functions_.prepare.empty()) {
+      Names arguments = values;
+      if (variant_.is_indexed)
+        arguments.push_back("tl.broadcast_to(" + lanes("(" + shift(u) + " + lane)") + ".to(" +
+                            (variant_.has_wide_index ? "tl.int64" : "tl.int32") + "), " +
+                            tile_shape() + ")");
+      values = numbered_list("p", variant_.accumulators);
+      line(join(values) + " = " + functions_.prepare + "(" + join(arguments) + ")");
+    }
+    Names tile = numbered_list("s", variant_.accumulators);
+    for (int i = 0; i < variant_.accumulators; ++i)
+      line(tile[static_cast<size_t>(i)] + " = " + values[static_cast<size_t>(i)] + ".to(" +
+           accumulator_type(i) + ")");
+    if (is_totals()) {
+      const Names updated = is_tail ? numbered_list("n", variant_.accumulators) : accumulators();
+      line(join(updated) + " = " + functions_.combine + "(" + join(accumulators()) + ", " +
+           join(tile) + ")");
+      if (is_tail)
+        for (int i = 0; i < variant_.accumulators; ++i)
+          line(numbered("a", i) + " = tl.where(mask, " + numbered("n", i) + ", " +
+               numbered("a", i) + ")");
+      return;
+    }
+    line(join(tile) + " = tl.associative_scan(" + tuple(tile) + ", " + lane_axis() + ", " +
+         functions_.combine + ")");
+    Names carried;
+    for (int i = 0; i < variant_.accumulators; ++i) carried.push_back(results(numbered("a", i)));
+    line(join(tile) + " = " + functions_.combine + "(" + join(carried) + ", " + join(tile) + ")");
+    // The last lane's value goes on: summed with zeros, which is exact.
+    for (int i = 0; i < variant_.accumulators; ++i)
+      line(numbered("a", i) + " = tl.sum(tl.where(" + lanes("(lane == LANES - 1)") + ", " +
+           tile[static_cast<size_t>(i)] + ", 0), " + lane_axis() + ").to(" + accumulator_type(i) +
+           ")");
+    if (!functions_.finish.empty()) {
+      const Names arguments = tile;
+      tile = numbered_list("y", variant_.outputs);
+      line(join(tile) + " = " + functions_.finish + "(" + join(arguments) + ")");
+    }
+    for (int i = 0; i < variant_.outputs; ++i) {
+      const std::string out = numbered("out", i);
+      line("tl.store(" + out + "_base + " + wide(shift(u)) + " * " + out + "_stride, " +
+           tile[static_cast<size_t>(i)] + ".to(" + out + ".dtype.element_ty), mask=" + mask + ")");
+    }
+  }
+
+  void write_totals() {
+    Names totals = numbered_list("t", variant_.accumulators);
+    line(join(totals) + " = tl.reduce(" + tuple(accumulators()) + ", " + lane_axis() + ", " +
+         functions_.combine + ")");
+    line("position = tl.program_id(1).to(tl.int64) * kept + " + kept_position());
+    for (int i = 0; i < variant_.accumulators; ++i)
+      line("tl.store(" + numbered("totals", i) + " + position, " + numbered("t", i) +
+           ", mask=kept_mask)");
+  }
+
+  const ScanFunctions& functions_;
+  const ScanVariant& variant_;
+};
+
+}  // namespace
+
+std::string scan_source(const ScanFunctions& functions, const ScanVariant& variant) {
+  return ScanWriter(functions, variant).write();
+}
+
+std::string scan_name(const ScanFunctions& functions, const ScanVariant& variant) {
+  static constexpr const char* kPasses[] = {"", "_totals", "_splits"};
+  std::string name = "cumulative_" + functions.combine + kPasses[static_cast<int>(variant.pass)] +
+                     (variant.lanes_are_last ? "_inner" : "_outer");
+  for (int i = 0; i < variant.accumulators; ++i)
+    (name += "_").append(triton_name(variant.accumulator[static_cast<size_t>(i)]));
+  return name;
+}
+
+}  // namespace tilewise::codegen

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ATen/TensorMeta.h>
+#include <ATen/WrapDimUtils.h>
+#include <ATen/ops/cumprod_meta.h>
+#include <ATen/ops/cumsum_meta.h>
+
+#include "ops/framework/plain_op.h"
+#include "ops/reduction/reduction_presets.h"
+#include "ops/scan_sort/scan.h"
+
+namespace tilewise::ops {
+namespace {
+
+// A CPU adds element by element, with the error of it: float32 in float64 there, as ATen does.
+at::ScalarType cumulative_dtype(const Tensor& out) {
+  const at::ScalarType dtype = sum_dtype(out.scalar_type());
+  return out.is_cpu() && out.scalar_type() == at::kFloat ? at::kDouble : dtype;
+}
+
+const char* refuse_scan(const Tensor& self) {
+  return is_barebones(self) ? "scan of a dtype ATen refuses" : nullptr;
+}
+
+template <class Meta, bool is_sum>
+struct Cumulative : StructuredOp<Meta> {
+  static const char* refuse(const Tensor& self, int64_t, std::optional<at::ScalarType> dtype,
+                            const auto&...) {
+    if (dtype.has_value() && !has_kernel_dtype(*dtype)) return "scan in a complex dtype";
+    return refuse_scan(self);
+  }
+  void impl(const Tensor& self, int64_t dim, std::optional<at::ScalarType>, const Tensor& out) {
+    static Scan scan{{.module = "scan_sort/cumulative",
+                      .combine = is_sum ? "add" : "multiply",
+                      .accumulators = {{{Accumulator::compute, is_sum ? "0" : "1"}}}}};
+    if (out.numel() == 0) return;
+    scan.run(self, dim, {&out}, cumulative_dtype(out));
+  }
+};
+using Cumsum = Cumulative<at::meta::structured_cumsum, true>;
+using Cumprod = Cumulative<at::meta::structured_cumprod, false>;
+TILEWISE_STRUCTURED(Cumsum, "cumsum");
+TILEWISE_STRUCTURED(Cumprod, "cumprod");
+
+template <bool is_maximum>
+struct CumulativeExtremum : PlainOp {
+  static const char* refuse(const Tensor& self, const Tensor& values, const Tensor& indices,
+                            int64_t) {
+    if (values.sizes() != self.sizes() || indices.sizes() != self.sizes() ||
+        indices.scalar_type() != at::kLong || values.scalar_type() != self.scalar_type())
+      return "outputs of another shape or dtype";
+    return refuse_scan(self);
+  }
+  static void call(const Tensor& self, Tensor& values, Tensor& indices, int64_t dim) {
+    static Scan scan{{.module = "scan_sort/cumulative",
+                      .combine = is_maximum ? "later_larger" : "later_smaller",
+                      .prepare = "with_index",
+                      .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"},
+                                        {Accumulator::index, "0"}}},
+                      .is_indexed = true}};
+    if (self.numel() == 0) return;
+    scan.run(self, dim, {&values, &indices}, comparison_dtype(self.scalar_type()));
+  }
+};
+using Cummax = CumulativeExtremum<true>;
+using Cummin = CumulativeExtremum<false>;
+TILEWISE_OPERATOR(Cummax, "_cummax_helper");
+TILEWISE_OPERATOR(Cummin, "_cummin_helper");
+
+struct SameShapePreset : at::impl::MetaBase {
+  void meta(const Tensor& self, int64_t dim) {
+    at::maybe_wrap_dim(dim, self.dim());
+    set_output_raw_strided(0, self.sizes(), {}, self.options());
+  }
+};
+struct LogCumulativeSumExp : StructuredOp<SameShapePreset> {
+  static const char* refuse(const Tensor& self, const auto&...) {
+    return self.is_floating_point() ? nullptr : "logcumsumexp of a dtype that is not floating";
+  }
+  void impl(const Tensor& self, int64_t dim, const Tensor& out) {
+    static Scan scan{
+        {.module = "scan_sort/cumulative",
+         .combine = "add_exponentials",
+         .prepare = "exponential",
+         .finish = "logarithm",
+         .accumulators = {{{Accumulator::compute, "lowest"}, {Accumulator::compute, "0"}}}}};
+    if (out.numel() == 0) return;
+    scan.run(self, dim, {&out}, cumulative_dtype(out));
+  }
+};
+TILEWISE_STRUCTURED(LogCumulativeSumExp, "_logcumsumexp");
+
+}  // namespace
+}  // namespace tilewise::ops

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/scan_sort/scan.h"
+
+#include <ATen/WrapDimUtils.h>
+
+#include <algorithm>
+
+#include "ops/framework/output.h"
+
+namespace tilewise::ops {
+namespace {
+
+using codegen::ScanPass;
+using codegen::ScanVariant;
+
+// Elements that one CPU task handles at least; a scanned element costs about four additions.
+constexpr int64_t kCpuGrain = 8192;
+
+struct ScanTile {
+  bool lanes_are_last;
+  int64_t kept = 1;
+  int64_t lanes;
+  int unroll = 1;
+  int64_t split_length;
+  int64_t splits = 1;
+  Grid grid;
+  LaunchOptions options;
+};
+
+struct ScanShape {
+  const DimensionList& kept;  // views: 0 the input, 1... the outputs
+  int64_t length;
+  int64_t stride;  // of the input along the row
+  int64_t element_bytes;
+  bool on_cpu;
+};
+
+// A function of the shape alone, as for reductions: equal bits on every machine of a kind.
+ScanTile choose_tile(const ScanShape& shape) {
+  const Dimension& kept0 = shape.kept.back();
+  const int64_t kept = numel(shape.kept);
+  ScanTile tile{};
+  tile.lanes_are_last = shape.stride == 1 || kept0.strides[0] != 1 || kept0.size < 8;
+  const int64_t length = next_power_of_2(shape.length);
+  if (shape.on_cpu) {
+    // Along a row the CPU goes element by element; along columns, in registers.
+    tile.lanes = std::min<int64_t>(length, tile.lanes_are_last ? 1024 : 8);
+    tile.kept = tile.lanes_are_last ? 1 : kept0.size <= 16 ? 16 : 64;
+  } else if (tile.lanes_are_last) {
+    // 16 bytes a thread and tile, several tiles loaded ahead: the scans of a tile wait for the
+    // lanes' results, not for memory.
+    const int64_t step = 128 * std::max<int64_t>(1, 16 / shape.element_bytes);
+    tile.lanes = std::min(length, step);
+    tile.unroll = static_cast<int>(
+        std::clamp<int64_t>(next_power_of_2(shape.length / tile.lanes / 2 + 1), 1, 4));
+    tile.kept = std::clamp<int64_t>(step / tile.lanes, 1, next_power_of_2(kept));
+    while (tile.kept > 1 && ceil_div(kept, tile.kept) < 528) tile.kept /= 2;
+  } else {
+    tile.kept = std::min<int64_t>(next_power_of_2(kept0.size), 128 / shape.element_bytes);
+    tile.lanes = std::min<int64_t>(length, 4096 / tile.kept);
+    tile.options.num_warps = 8;
+  }
+  const int64_t programs = tile.lanes_are_last
+                               ? ceil_div(kept, tile.kept)
+                               : kept / kept0.size * ceil_div(kept0.size, tile.kept);
+  tile.split_length = shape.length;
+  const int64_t step = tile.lanes * tile.unroll;
+  if (!shape.on_cpu && programs < 132 && shape.length >= 8 * step) {
+    const int64_t splits =
+        std::min<int64_t>({1024, ceil_div(1056, programs), shape.length / (2 * step)});
+    tile.split_length = ceil_div(ceil_div(shape.length, splits), step) * step;
+    tile.splits = ceil_div(shape.length, tile.split_length);
+  }
+  tile.grid = grid_1d(programs);
+  tile.grid.y = static_cast<int32_t>(tile.splits);
+  tile.options.num_stages = 1;
+  tile.options.grain =
+      std::max<int64_t>(1, kCpuGrain / std::max<int64_t>(1, tile.split_length * tile.kept));
+  return tile;
+}
+
+}  // namespace
+
+Scan::Scan(const ScanDeclaration& declaration)
+    : functions_{declaration.module, declaration.combine, declaration.prepare, declaration.finish},
+      declaration_(declaration) {
+  for (const Accumulator& accumulator : declaration_.accumulators)
+    accumulators_ += accumulator.type != Accumulator::none;
+}
+
+void Scan::run(const at::Tensor& self, int64_t dim,
+               std::initializer_list<const at::Tensor*> outputs, at::ScalarType compute) {
+  const int64_t axis = self.dim() == 0 ? 0 : at::maybe_wrap_dim(dim, self.dim());
+  Dimensions kept_dims;
+  ViewStrides row_strides{1, 1, 1, 1};
+  int64_t length = 1;
+  for (int64_t i = 0; i < self.dim(); ++i) {
+    ViewStrides strides{self.stride(i)};
+    size_t view = 1;
+    for (const at::Tensor* output : outputs) strides[view++] = output->stride(i);
+    if (i == axis) {
+      length = self.size(i);
+      row_strides = strides;
+    } else {
+      kept_dims.add(self.size(i), strides);
+    }
+  }
+  const DimensionList& kept = kept_dims.merge();
+
+  ScanVariant variant;
+  variant.accumulators = accumulators_;
+  variant.outputs = static_cast<uint8_t>(outputs.size());
+  variant.kept_rank = static_cast<uint8_t>(kept.size());
+  variant.is_indexed = declaration_.is_indexed;
+  variant.has_wide_index = length > INT32_MAX;
+  variant.compute = accumulate_type(element_type(compute).value());
+  for (size_t i = 0; i < accumulators_; ++i) {
+    const Accumulator& accumulator = declaration_.accumulators[i];
+    variant.accumulator[i] =
+        accumulator_type(accumulator.type, variant.compute, variant.has_wide_index);
+    variant.identity[i] = identity_literal(accumulator.identity, variant.accumulator[i]);
+  }
+  const ScanTile tile =
+      choose_tile({kept, length, row_strides[0], self.element_size(), self.is_cpu()});
+  variant.unroll = static_cast<uint8_t>(tile.unroll);
+  variant.lanes_are_last = tile.lanes_are_last;
+
+  at::Tensor totals;
+  int64_t section = 0;  // bytes
+  if (tile.splits > 1) {
+    section = ceil_div(tile.splits * numel(kept) * 8, 16) * 16;
+    totals = allocate_output({section * accumulators_}, {}, self.options().dtype(at::kByte));
+  }
+  const auto launch_pass = [&](ScanPass pass) {
+    variant.pass = pass;
+    const bool writes = pass != ScanPass::totals;
+    const size_t views = writes ? 1 + outputs.size() : 1;
+    runtime::ArgumentPack pack;
+    detail::add(pack, self);
+    if (writes)
+      for (const at::Tensor* output : outputs) detail::add(pack, written(*output));
+    if (pass != ScanPass::whole)
+      for (size_t i = 0; i < accumulators_; ++i)
+        pack.pointer(
+            static_cast<char*>(totals.mutable_data_ptr()) + static_cast<int64_t>(i) * section,
+            variant.accumulator[i]);
+    pack.integer(numel(kept));
+    add_sizes(pack, kept, 0,
+              tile.lanes_are_last ? kept.size() - 1 : std::max<size_t>(1, kept.size() - 1));
+    for (size_t v = 0; v < views; ++v) add_strides(pack, kept, v);
+    add_size(pack, length);
+    for (size_t v = 0; v < views; ++v) pack.stride(row_strides[v]);
+    if (pass != ScanPass::whole) pack.stride(tile.split_length);
+    pack.constant(tile.kept);
+    pack.constant(tile.lanes);
+    if (pass == ScanPass::splits) pack.constant(next_power_of_2(tile.splits));
+    const Kernel& kernel = kernels_.find(variant, [&] {
+      return Kernel(codegen::scan_name(functions_, variant), "kernel",
+                    codegen::scan_source(functions_, variant));
+    });
+    launch_packed(kernel, pack, tile.options, tile.grid, self.device());
+  };
+  if (tile.splits == 1) return launch_pass(ScanPass::whole);
+  launch_pass(ScanPass::totals);
+  launch_pass(ScanPass::splits);
+}
+
+}  // namespace tilewise::ops
