@@ -1,165 +1,180 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax and log_softmax with their backward operators: one choice of tile for all four. A view
-// [kept, dim] whose kept dimensions collapse to two needs no copy, whatever its strides.
-#include <ATen/WrapDimUtils.h>
+// softmax, log_softmax and their safe and masked variants, with the backward operators: one choice
+// of tile for all of them.
+#include <ATen/ExpandUtils.h>
+#include <ATen/TensorIterator.h>
 #include <ATen/ops/_log_softmax_backward_data_meta.h>
 #include <ATen/ops/_log_softmax_meta.h>
 #include <ATen/ops/_softmax_backward_data_meta.h>
 #include <ATen/ops/_softmax_meta.h>
 
 #include <algorithm>
-#include <initializer_list>
 
-#include "ops/framework/dimensions.h"
-#include "ops/framework/launch.h"
-#include "ops/framework/structured_op.h"
+#include "ops/framework/plain_op.h"
+#include "ops/framework/pointwise.h"
+#include "ops/normalization/row_kernel.h"
+#include "ops/reduction/reduction.h"
+#include "ops/reduction/reduction_presets.h"
 
 namespace tilewise::ops {
 namespace {
 
-// Longest row that one tile holds. CPU: 32 KiB of f32, the L1 cache. GPU: 64 registers a thread at
-// 16 warps.
+// Longest row that one tile holds. CPU: 32 KiB of f32, the L1 cache. GPU: 32 registers a thread at
+// 32 warps.
 constexpr int64_t kLongestCpuRow = 8192;
-constexpr int64_t kLongestGpuRow = 16384;
+constexpr int64_t kLongestGpuRow = 32768;
 constexpr int64_t kCpuGrain = 8192;  // elements; an exponential costs about four additions
+// GPU: fewer rows than half the multiprocessors (H200), each at least this long, are worth three
+// launches that use all of them.
+constexpr int64_t kFewRows = 66;
+constexpr int64_t kLongRow = 65536;
 
-enum class Walk : uint8_t { row, long_row, outer };
-
-// The tensors of one call seen as [kept, dim]; the first one decides about the order.
-struct SoftmaxPlan {
-  DimensionPair kept;
-  int64_t dim = 1;
-  ViewStrides dim_stride{};
-  Walk walk;
-  int64_t rows = 1;
-  int64_t block;
-  Grid grid;
-  LaunchOptions options;
+struct SoftmaxTile : RowTile {
+  bool holds_row;
 };
 
-SoftmaxPlan make_plan(std::initializer_list<const Tensor*> tensors, int64_t dim) {
-  const Tensor& first = **tensors.begin();
-  SoftmaxPlan plan;
-  const int64_t axis = at::maybe_wrap_dim(dim, first.dim());
-  Dimensions kept;
-  for (int64_t i = 0; i < first.dim(); ++i) {
-    ViewStrides strides{};
-    std::transform(tensors.begin(), tensors.end(), strides.begin(),
-                   [i](const Tensor* tensor) { return tensor->stride(i); });
-    if (i == axis) {
-      plan.dim = first.size(i);
-      plan.dim_stride = strides;
+SoftmaxTile choose_tile(const Rows& rows, bool on_cpu) {
+  const Dimension& kept0 = rows.kept.back();
+  const int64_t length = next_power_of_2(rows.length);
+  SoftmaxTile tile;
+  tile.options.num_stages = 1;
+  tile.lanes_are_last = kept0.strides[0] != 1 || rows.strides[0] == 1 || kept0.size < 8;
+  if (tile.lanes_are_last) {
+    tile.holds_row = rows.length <= (on_cpu ? kLongestCpuRow : kLongestGpuRow);
+    if (tile.holds_row) {
+      tile.lanes = std::max<int64_t>(length, 16);
+      tile.kept = on_cpu ? 1 : std::clamp<int64_t>(1024 / tile.lanes, 1, 16);
+      tile.options.num_warps =
+          tile.lanes <= 1024 ? 4 : static_cast<int>(std::clamp<int64_t>(tile.lanes / 1024, 8, 32));
     } else {
-      kept.add(first.size(i), strides);
+      // CPU: maximum and sum of every lane in registers.
+      tile.lanes = on_cpu ? 128 : 4096;
+      tile.options.num_warps = 8;
     }
-  }
-  const auto pair = kept.collapse();
-  if (!pair) throw dispatch::Refusal{"softmax over dimensions that do not collapse to two"};
-  plan.kept = *pair;
-
-  const bool on_cpu = first.is_cpu();
-  const bool lanes_along_kept =
-      pair->inner_stride[0] == 1 && plan.dim_stride[0] != 1 && pair->inner >= 8;
-  plan.options.num_stages = 1;
-  if (lanes_along_kept) {
-    plan.walk = Walk::outer;
-    plan.block = on_cpu ? 64 : std::clamp<int64_t>(next_power_of_2(pair->inner), 16, 64);
-    plan.rows = on_cpu ? 8 : std::min<int64_t>(next_power_of_2(plan.dim), 1024 / plan.block);
-    plan.grid = grid_1d(pair->outer * ceil_div(pair->inner, plan.block));
-  } else if (plan.dim <= (on_cpu ? kLongestCpuRow : kLongestGpuRow)) {
-    plan.walk = Walk::row;
-    plan.block = std::max<int64_t>(next_power_of_2(plan.dim), 16);
-    plan.rows = on_cpu ? 1 : std::clamp<int64_t>(1024 / plan.block, 1, 16);
-    plan.options.num_warps = plan.block <= 1024 ? 4 : plan.block <= 8192 ? 8 : 16;
-    plan.grid = grid_1d(ceil_div(pair->numel(), plan.rows));
   } else {
-    plan.walk = Walk::long_row;
-    plan.block = on_cpu ? 1024 : 4096;
-    plan.options.num_warps = 8;
-    plan.grid = grid_1d(pair->numel());
+    tile.kept = on_cpu ? 64 : std::clamp<int64_t>(next_power_of_2(kept0.size), 16, 64);
+    tile.holds_row = length * tile.kept <= (on_cpu ? 4096 : 8192);
+    tile.lanes = tile.holds_row ? length : on_cpu ? 2 : 2048 / tile.kept;
+    tile.options.num_warps = tile.lanes * tile.kept <= 1024 ? 4 : 8;
   }
-  const int64_t lanes = plan.walk == Walk::outer ? plan.block : plan.rows;
-  plan.options.grain = std::max<int64_t>(1, kCpuGrain / (plan.dim * lanes));
-  return plan;
+  tile.options.grain = std::max<int64_t>(1, kCpuGrain / (rows.length * tile.kept));
+  return tile;
 }
 
-DType compute_type(const Tensor& tensor) {
-  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
+at::ScalarType compute_dtype(const Tensor& tensor) { return sum_dtype(tensor.scalar_type()); }
+
+// The kernels' ACC and two flags.
+const char* literals(at::ScalarType compute, bool first, bool second) {
+  static constexpr const char* kText[2][2][2] = {
+      {{", tl.float32, False, False", ", tl.float32, False, True"},
+       {", tl.float32, True, False", ", tl.float32, True, True"}},
+      {{", tl.float64, False, False", ", tl.float64, False, True"},
+       {", tl.float64, True, False", ", tl.float64, True, True"}}};
+  return kText[compute == at::kDouble][first][second];
+}
+const char* literals(at::ScalarType compute, bool flag) {
+  static constexpr const char* kText[2][2] = {{", tl.float32, False", ", tl.float32, True"},
+                                              {", tl.float64, False", ", tl.float64, True"}};
+  return kText[compute == at::kDouble][flag];
+}
+const char* literals(at::ScalarType compute) {
+  return compute == at::kDouble ? ", tl.float64" : ", tl.float32";
 }
 
-struct SoftmaxKernels {
-  Kernel row;
-  Kernel long_row;
-  Kernel outer;
-};
-
-// The kernels' parameters after the pointers; `strides` are those of the tensors, in order.
-template <class Pointers, class... Strides>
-void launch_walk(const SoftmaxKernels& kernels, const SoftmaxPlan& plan, const Tensor& where,
-                 bool is_log, const Pointers& pointers, Strides... strides) {
-  const auto acc = constant(compute_type(where));
-  const auto log = constant(is_log);
-  const DimensionPair& kept = plan.kept;
-  std::apply(
-      [&](const auto&... pointer) {
-        switch (plan.walk) {
-          case Walk::row:
-            launch(kernels.row, plan.options, plan.grid, where, pointer..., kept.numel(),
-                   stride(kept.inner), stride(plan.dim), strides..., acc, log, constant(plan.rows),
-                   constant(plan.block));
-            break;
-          case Walk::long_row:
-            launch(kernels.long_row, plan.options, plan.grid, where, pointer..., kept.numel(),
-                   stride(kept.inner), stride(plan.dim), strides..., acc, log,
-                   constant(plan.block));
-            break;
-          case Walk::outer:
-            launch(kernels.outer, plan.options, plan.grid, where, pointer..., stride(kept.inner),
-                   stride(plan.dim), strides..., acc, log, constant(plan.rows),
-                   constant(plan.block));
-            break;
-        }
-      },
-      pointers);
+bool is_few_long_rows(const Rows& rows, bool on_cpu) {
+  return !on_cpu && rows.length >= kLongRow && numel(rows.kept) <= kFewRows;
 }
 
-void forward(const Tensor& self, int64_t dim, const Tensor& out, bool is_log) {
-  static const SoftmaxKernels kernels{{"normalization/softmax", "softmax_row"},
-                                      {"normalization/softmax", "softmax_long_row"},
-                                      {"normalization/softmax", "softmax_outer"}};
+// One value of the computation's type for each row, which broadcasts against the rows.
+Tensor row_values(const Tensor& like, int64_t dim, at::ScalarType compute) {
+  at::DimVector sizes(like.sizes());
+  sizes[static_cast<size_t>(at::maybe_wrap_dim(dim, like.dim()))] = 1;
+  return allocate_output(sizes, {}, like.options().dtype(compute));
+}
+
+codegen::ScalarFunction elements(const char* name) { return {"normalization/softmax", name, ""}; }
+
+template <class... Inputs>
+void apply(PointwiseFunction& function, at::ScalarType compute, const Tensor& out,
+           const Inputs&... inputs) {
+  at::TensorIteratorConfig config;
+  config.check_all_same_dtype(false).resize_outputs(false).add_output(out);
+  (config.add_const_input(inputs), ...);
+  at::TensorIterator iter = config.build();
+  function.run(iter, compute, {});
+}
+
+void forward_in_parts(const Tensor& self, int64_t dim, const Tensor& out, bool is_log,
+                      at::ScalarType compute) {
+  static Reduction totals{
+      {.module = "reduction/log_sum_exp",
+       .combine = "maximum_and_total",
+       .update = "with_element",
+       .accumulators = {{{Accumulator::compute, "lowest"}, {Accumulator::compute, "0"}}}}};
+  static PointwiseFunction softmax(elements("softmax_elements"));
+  static PointwiseFunction log_softmax(elements("log_softmax_elements"));
+  const Tensor maximum = row_values(self, dim, compute), total = row_values(self, dim, compute);
+  totals.run({&self}, reduced_dimensions(dim, self.dim()), {&maximum, &total}, compute);
+  apply(is_log ? log_softmax : softmax, compute, out, self, maximum, total);
+}
+
+void forward(const Tensor& self, int64_t dim, const Tensor& out, bool is_log, bool is_safe,
+             at::ScalarType compute) {
+  static RowKernel in_tile("normalization/softmax", "forward_tile");
+  static RowKernel in_loop("normalization/softmax", "forward_loop");
   if (out.numel() == 0) return;
-  const SoftmaxPlan plan = make_plan({&self, &out}, dim);
-  const DimensionPair& kept = plan.kept;
-  launch_walk(kernels, plan, self, is_log, std::tuple<const Tensor&, Written>(self, written(out)),
-              stride(kept.outer_stride[0]), stride(kept.inner_stride[0]),
-              stride(plan.dim_stride[0]), stride(kept.outer_stride[1]),
-              stride(kept.inner_stride[1]), stride(plan.dim_stride[1]));
+  const Rows rows({&self, &out}, dim);
+  if (!is_safe && is_few_long_rows(rows, self.is_cpu()))
+    return forward_in_parts(self, dim, out, is_log, compute);
+  const SoftmaxTile tile = choose_tile(rows, self.is_cpu());
+  (tile.holds_row ? in_tile : in_loop)
+      .launch({{&self}, {&out, true}}, rows, tile, literals(compute, is_log, is_safe));
+}
+
+void backward_in_parts(const Tensor& grad, const Tensor& output, int64_t dim,
+                       const Tensor& grad_input, bool is_log, at::ScalarType compute) {
+  constexpr std::array kZero{Accumulator{Accumulator::compute, "0"}, Accumulator{}, Accumulator{}};
+  static Reduction sum{
+      {.module = "normalization/softmax", .combine = "add", .accumulators = kZero}};
+  static Reduction weighted_sum{{.module = "normalization/softmax",
+                                 .combine = "add",
+                                 .prepare = "weighted",
+                                 .accumulators = kZero}};
+  static PointwiseFunction softmax(elements("softmax_backward_elements"));
+  static PointwiseFunction log_softmax(elements("log_softmax_backward_elements"));
+  const Tensor total = row_values(output, dim, compute);
+  const DimensionSet dims = reduced_dimensions(dim, output.dim());
+  if (is_log)
+    sum.run({&grad}, dims, {&total}, compute);
+  else
+    weighted_sum.run({&grad, &output}, dims, {&total}, compute);
+  apply(is_log ? log_softmax : softmax, compute, grad_input, grad, output, total);
 }
 
 void backward(const Tensor& grad, const Tensor& output, int64_t dim, const Tensor& grad_input,
               bool is_log) {
-  static const SoftmaxKernels kernels{{"normalization/softmax", "softmax_backward_row"},
-                                      {"normalization/softmax", "softmax_backward_long_row"},
-                                      {"normalization/softmax", "softmax_backward_outer"}};
+  static RowKernel in_tile("normalization/softmax", "backward_tile");
+  static RowKernel in_loop("normalization/softmax", "backward_loop");
   if (grad_input.numel() == 0) return;
-  const SoftmaxPlan plan = make_plan({&output, &grad, &grad_input}, dim);
-  const DimensionPair& kept = plan.kept;
-  launch_walk(
-      kernels, plan, output, is_log,
-      std::tuple<const Tensor&, const Tensor&, Written>(grad, output, written(grad_input)),
-      stride(kept.outer_stride[1]), stride(kept.inner_stride[1]), stride(plan.dim_stride[1]),
-      stride(kept.outer_stride[0]), stride(kept.inner_stride[0]), stride(plan.dim_stride[0]),
-      stride(kept.outer_stride[2]), stride(kept.inner_stride[2]), stride(plan.dim_stride[2]));
+  const at::ScalarType compute = compute_dtype(output);
+  const Rows rows({&grad, &output, &grad_input}, dim);
+  if (is_few_long_rows(rows, output.is_cpu()))
+    return backward_in_parts(grad, output, dim, grad_input, is_log, compute);
+  const SoftmaxTile tile = choose_tile(rows, output.is_cpu());
+  (tile.holds_row ? in_tile : in_loop)
+      .launch({{&grad}, {&output}, {&grad_input, true}}, rows, tile, literals(compute, is_log));
 }
+
+constexpr const char* kNotFloating = "softmax of a dtype that is not floating";
 
 template <class Meta, bool is_log>
 struct Forward : StructuredOp<Meta> {
   static const char* refuse(const Tensor& self, int64_t, bool half_to_float, const auto&...) {
-    if (!self.is_floating_point()) return "softmax of a dtype that is not floating";
+    if (!self.is_floating_point()) return kNotFloating;
     return half_to_float && self.is_cpu() ? "softmax to another dtype on a CPU" : nullptr;
   }
   void impl(const Tensor& self, int64_t dim, bool, const Tensor& out) {
-    forward(self, dim, out, is_log);
+    forward(self, dim, out, is_log, false, compute_dtype(self));
   }
 };
 using Softmax = Forward<at::meta::structured__softmax, false>;
@@ -170,7 +185,7 @@ TILEWISE_STRUCTURED(LogSoftmax, "_log_softmax");
 template <class Meta, bool is_log>
 struct Backward : StructuredOp<Meta> {
   static const char* refuse(const Tensor& grad_output, const Tensor& output, const auto&...) {
-    if (!output.is_floating_point()) return "softmax of a dtype that is not floating";
+    if (!output.is_floating_point()) return kNotFloating;
     if (grad_output.sizes() != output.sizes()) return "shapes of gradient and output differ";
     return nullptr;
   }
@@ -183,6 +198,86 @@ using SoftmaxBackward = Backward<at::meta::structured__softmax_backward_data, fa
 using LogSoftmaxBackward = Backward<at::meta::structured__log_softmax_backward_data, true>;
 TILEWISE_STRUCTURED(SoftmaxBackward, "_softmax_backward_data");
 TILEWISE_STRUCTURED(LogSoftmaxBackward, "_log_softmax_backward_data");
+
+// softmax, but 0 in rows of only -inf: what attention makes of a query that may see no key.
+struct SafeSoftmax : PlainOp {
+  static const char* refuse(const Tensor& self, int64_t dim, std::optional<at::ScalarType> dtype) {
+    if (!self.is_floating_point()) return kNotFloating;
+    if (dim < -std::max<int64_t>(1, self.dim()) || dim >= std::max<int64_t>(1, self.dim()))
+      return "dimension out of range";
+    return !dtype.has_value() || at::isFloatingType(*dtype) ? nullptr : kNotFloating;
+  }
+  static Tensor call(const Tensor& self, int64_t dim, std::optional<at::ScalarType> dtype) {
+    const Tensor out =
+        allocate_output(self.sizes(), {}, self.options().dtype(dtype.value_or(self.scalar_type())));
+    const bool is_wide = self.scalar_type() == at::kDouble || out.scalar_type() == at::kDouble;
+    forward(self, dim, out, false, true, is_wide ? at::kDouble : at::kFloat);
+    return out;
+  }
+};
+TILEWISE_OPERATOR(SafeSoftmax, "_safe_softmax");
+
+// The mask as a view of the input's shape. (L, L) and (B, L) masks belong to (B, heads, L, L).
+Tensor expanded_mask(const Tensor& mask, const Tensor& self, int64_t mask_type) {
+  if (mask.sizes() == self.sizes()) return mask;
+  if (mask.dim() != 2 || self.dim() != 4) throw dispatch::Refusal{"mask of another shape"};
+  const int64_t length = self.size(2);
+  if (mask_type == 0 && mask.size(0) == length && mask.size(1) == length && self.size(3) == length)
+    return mask.as_strided(self.sizes(), {0, 0, mask.stride(0), mask.stride(1)});
+  if (mask_type == 1 && mask.size(0) == self.size(0) && mask.size(1) == length &&
+      self.size(3) == length)
+    return mask.as_strided(self.sizes(), {mask.stride(0), 0, 0, mask.stride(1)});
+  throw dispatch::Refusal{"mask of another shape"};
+}
+
+constexpr const char* kMaskNotBool = "mask that is not bool";
+
+struct MaskedSoftmax : PlainOp {
+  static const char* refuse(const Tensor& self, const Tensor& mask, std::optional<int64_t>,
+                            std::optional<int64_t> mask_type) {
+    if (!self.is_floating_point()) return kNotFloating;
+    if (!mask_type.has_value()) return "masked softmax without a mask type";
+    return mask.scalar_type() == at::kBool ? nullptr : kMaskNotBool;
+  }
+  static Tensor call(const Tensor& self, const Tensor& mask, std::optional<int64_t> dim,
+                     std::optional<int64_t> mask_type) {
+    static RowKernel in_tile("normalization/softmax", "masked_forward_tile");
+    static RowKernel in_loop("normalization/softmax", "masked_forward_loop");
+    const Tensor left_out = expanded_mask(mask, self, *mask_type);
+    const Tensor out = allocate_output(self.sizes(), {}, self.options());
+    if (out.numel() == 0) return out;
+    const Rows rows({&self, &left_out, &out}, dim.value_or(self.dim() - 1));
+    const SoftmaxTile tile = choose_tile(rows, self.is_cpu());
+    (tile.holds_row ? in_tile : in_loop)
+        .launch({{&self}, {&left_out}, {&out, true}}, rows, tile, literals(compute_dtype(self)));
+    return out;
+  }
+};
+TILEWISE_OPERATOR(MaskedSoftmax, "_masked_softmax");
+
+struct MaskedSoftmaxBackward : PlainOp {
+  static const char* refuse(const Tensor& grad_output, const Tensor& output, const Tensor& mask,
+                            std::optional<int64_t>) {
+    if (!output.is_floating_point()) return kNotFloating;
+    if (grad_output.sizes() != output.sizes() || mask.sizes() != output.sizes())
+      return "gradient, output and mask of several shapes";
+    return mask.scalar_type() == at::kBool ? nullptr : kMaskNotBool;
+  }
+  static Tensor call(const Tensor& grad_output, const Tensor& output, const Tensor& mask,
+                     std::optional<int64_t> dim) {
+    static RowKernel in_tile("normalization/softmax", "masked_backward_tile");
+    static RowKernel in_loop("normalization/softmax", "masked_backward_loop");
+    const Tensor grad_input = allocate_output(output.sizes(), {}, output.options());
+    if (grad_input.numel() == 0) return grad_input;
+    const Rows rows({&grad_output, &output, &mask, &grad_input}, dim.value_or(output.dim() - 1));
+    const SoftmaxTile tile = choose_tile(rows, output.is_cpu());
+    (tile.holds_row ? in_tile : in_loop)
+        .launch({{&grad_output}, {&output}, {&mask}, {&grad_input, true}}, rows, tile,
+                literals(compute_dtype(output)));
+    return grad_input;
+  }
+};
+TILEWISE_OPERATOR(MaskedSoftmaxBackward, "_masked_softmax_backward");
 
 }  // namespace
 }  // namespace tilewise::ops
