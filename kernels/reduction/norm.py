@@ -44,8 +44,11 @@ def square(x):
 
 @triton.jit
 def root(total):
-    """Order 2."""
-    return tl.sqrt_rn(total)
+    """Order 2; correctly rounded."""
+    if total.dtype == tl.float64:
+        return tl.sqrt(total)
+    else:
+        return tl.sqrt_rn(total)
 
 
 @triton.jit

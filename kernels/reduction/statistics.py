@@ -8,6 +8,8 @@ pairwise (Chan): the error does not grow with the distance of the mean from zero
 import triton
 import triton.language as tl
 
+from reduction.norm import root
+
 
 @triton.jit
 def update(mean, squares, count, x):
@@ -38,7 +40,7 @@ def variance(mean, squares, count, correction):
 @triton.jit
 def deviation(mean, squares, count, correction):
     """The root of the variance."""
-    return tl.sqrt_rn(variance(mean, squares, count, correction))
+    return root(variance(mean, squares, count, correction))
 
 
 @triton.jit

@@ -36,9 +36,3 @@ def is_nonzero(x):
 def multiply(a, b):
     """Combines two products."""
     return a * b
-
-
-@triton.jit
-def product_of(x, y):
-    """An element of a dot product."""
-    return x * y

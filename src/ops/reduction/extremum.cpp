@@ -11,9 +11,7 @@
 namespace tilewise::ops {
 namespace {
 
-// PyTorch raises its own errors for no elements where there is no identity.
 const char* refuse_extremum(const Tensor& self) {
-  if (self.numel() == 0) return "extremum of no elements";
   return is_barebones(self) ? "extremum of a dtype ATen refuses" : nullptr;
 }
 
@@ -23,6 +21,8 @@ void extremum(const Tensor& self, DimensionSet dims, const Tensor& out) {
       {.module = "reduction/extremum",
        .combine = is_maximum ? "maximum" : "minimum",
        .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"}}}}};
+  // ATen's meta functions raise for results of no elements.
+  if (out.numel() == 0) return;
   reduction.run({&self}, dims, {&out}, comparison_dtype(self.scalar_type()));
 }
 
@@ -45,7 +45,9 @@ struct ExtremumOfAllPreset : ReductionPreset {
 };
 template <bool is_maximum>
 struct ExtremumOfAll : StructuredOp<ExtremumOfAllPreset> {
-  static const char* refuse(const Tensor& self, const auto&...) { return refuse_extremum(self); }
+  static const char* refuse(const Tensor& self, const auto&...) {
+    return self.numel() == 0 ? "extremum of no elements" : refuse_extremum(self);
+  }
   void impl(const Tensor& self, const Tensor& out) {
     extremum<is_maximum>(self, DimensionSet().set(), out);
   }
@@ -65,6 +67,7 @@ struct Aminmax : StructuredOp<at::meta::structured_aminmax, 2> {
          .prepare = "both",
          .accumulators = {{{Accumulator::compute, "highest"}, {Accumulator::compute, "lowest"}}}}};
     const auto dims = dim.has_value() ? reduced_dimensions(*dim, self.dim()) : DimensionSet().set();
+    if (min.numel() == 0) return;
     reduction.run({&self}, dims, {&min, &max}, comparison_dtype(self.scalar_type()));
   }
 };

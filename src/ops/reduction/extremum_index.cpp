@@ -24,7 +24,6 @@ constexpr ReductionDeclaration declare(const char* finish) {
 }
 
 const char* refuse_index(const Tensor& self) {
-  if (self.numel() == 0) return "index of an extremum of no elements";
   return is_barebones(self) ? "extremum of a dtype ATen refuses" : nullptr;
 }
 
@@ -38,6 +37,7 @@ struct ExtremumIndex : StructuredOp<Meta> {
   void impl(const Tensor& self, std::optional<int64_t> dim, bool, const Tensor& out) {
     static Reduction reduction{declare<is_maximum>("only_index")};
     const auto dims = dim.has_value() ? reduced_dimensions(*dim, self.dim()) : DimensionSet().set();
+    if (out.numel() == 0) return;
     reduction.run({&self}, dims, {&out}, comparison_dtype(self.scalar_type()));
   }
 };
@@ -51,6 +51,7 @@ struct ExtremumAndIndex : StructuredOp<Meta, 2> {
   static const char* refuse(const Tensor& self, const auto&...) { return refuse_index(self); }
   void impl(const Tensor& self, int64_t dim, bool, const Tensor& values, const Tensor& indices) {
     static Reduction reduction{declare<is_maximum>("")};
+    if (values.numel() == 0) return;
     reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&values, &indices},
                   comparison_dtype(self.scalar_type()));
   }

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/framework/structured_op.h"
+#include "ops/framework/plain_op.h"
 #include "ops/reduction/reduction.h"
 #include "ops/reduction/reduction_presets.h"
 
@@ -109,6 +109,62 @@ struct NormInDtype : StructuredOp<at::meta::structured_norm_ScalarOpt_dim_dtype>
   }
 };
 TILEWISE_STRUCTURED(NormInDtype, "norm.ScalarOpt_dim_dtype");
+
+const char* refuse_distance(const Tensor& first, const Tensor& second) {
+  if (first.scalar_type() != second.scalar_type()) return "distance of two dtypes";
+  return first.is_floating_point() ? nullptr : "distance of a dtype that is not floating";
+}
+
+// The norm of the difference of two tensors that broadcast.
+struct DistPreset : ReductionPreset {
+  void meta(const Tensor& self, const Tensor&, const at::Scalar&) {
+    set_result(0, self, std::nullopt, /*keepdim=*/false, self.scalar_type());
+  }
+};
+struct Dist : StructuredOp<DistPreset> {
+  static const char* refuse(const Tensor& self, const Tensor& other, const at::Scalar& p,
+                            const auto&...) {
+    if (p.isComplex()) return "norm of a complex order";
+    if (self.numel() == 0 || other.numel() == 0) return "distance of no elements";
+    return refuse_distance(self, other);
+  }
+  void impl(const Tensor& self, const Tensor& other, const at::Scalar& p, const Tensor& out) {
+    const auto [first, second] = at::expand_outplace(self, other);
+    norm<true>({&*first, &*second}, p.toDouble(), DimensionSet().set(), out,
+               sum_dtype(self.scalar_type()));
+  }
+};
+TILEWISE_STRUCTURED(Dist, "dist");
+
+// (..., p, m) and (..., r, m) to (..., p, r). Many Euclidean distances are left to ATen's matrix
+// product, as ATen chooses it (compute_mode).
+struct Cdist : PlainOp {
+  static const char* refuse(const Tensor& x1, const Tensor& x2, double p,
+                            std::optional<int64_t> compute_mode) {
+    const int64_t mode = compute_mode.value_or(0);
+    if (x1.dim() != x2.dim() || x1.dim() < 2 || x1.sizes().back() != x2.sizes().back())
+      return "distances of other than two lists of vectors of a size";
+    if (x1.sizes().slice(0, x1.sizes().size() - 2) != x2.sizes().slice(0, x2.sizes().size() - 2))
+      return "distances of batches that broadcast";
+    if (p == 2 && (mode == 1 || (mode == 0 && (x1.size(-2) > 25 || x2.size(-2) > 25))))
+      return "distances by matrix product";
+    if (p < 0 || x1.numel() == 0 || x2.numel() == 0) return "distances of no elements";
+    return refuse_distance(x1, x2);
+  }
+  static Tensor call(const Tensor& x1, const Tensor& x2, double p, std::optional<int64_t>) {
+    const int64_t rank = x1.dim();
+    at::DimVector sizes(x1.sizes());
+    sizes.back() = x2.size(-2);
+    const Tensor out = allocate_output(sizes, {}, x1.options());
+    sizes.push_back(x1.size(-1));
+    const Tensor first = x1.unsqueeze(rank - 1).expand(sizes);
+    const Tensor second = x2.unsqueeze(rank - 2).expand(sizes);
+    norm<true>({&first, &second}, p, reduced_dimensions(rank, rank + 1), out,
+               sum_dtype(x1.scalar_type()));
+    return out;
+  }
+};
+TILEWISE_OPERATOR(Cdist, "_cdist_forward");
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -13,9 +13,10 @@ using codegen::Split;
 // Additions that one CPU task makes at least; ATen's own grain (at::internal::GRAIN_SIZE).
 constexpr int64_t kCpuGrain = 32768;
 // Elements that one lane adds up one after the other, at most: a float32 sum's error grows with the
-// square root of it. ATen's sums cascade; with 1024 in each of 8 rows ours of (140000, 3) is as
-// close as ATen's, with 32768 in one it was 20 times as far off.
-constexpr int64_t kLongestChain = 1024;
+// square root of it. ATen's sums cascade: of (1000, 70) one chain of 1000 was 7 times as far off.
+constexpr int64_t kLongestChain = 128;
+
+constexpr int64_t kCpuAccumulatorBytes = 1024;
 
 // GPU. A thread loads 16 bytes at a time and has four such loads under way before it uses the
 // first: 64 KiB a multiprocessor at half its threads, about twice what 4 TB/s at 700 ns need.
@@ -25,6 +26,8 @@ constexpr int64_t kUnroll = 4;
 // Four programs on each of 132 multiprocessors (H100, H200); below it a reduction is split, into
 // about twice as many.
 constexpr int64_t kPrograms = 528;
+// Well below CUDA's limit of 65535 programs along an axis other than the first.
+constexpr int64_t kMostSplits = 32768;
 // Registers of a thread for accumulators: 32 of 4 bytes.
 constexpr int64_t kAccumulatorBytes = kThreads * 32 * 4;
 // Bytes of neighboring results that an outer tile covers: two whole lines of 128 bytes.
@@ -79,21 +82,26 @@ class TileChooser {
     return tile_.split == Split::inner ? reduced0_.size : reduced_outer();
   }
 
-  // Lanes x results fit the vector registers (AVX-512: 16 of f32), so that the carried accumulator
-  // never leaves them; fewer lanes leave the adders waiting (sum of (1024, 4096) f32 on one core:
-  // 293 us with 64 lanes, 199 with 256, 421 with 4096; amax 664, 233, 657).
+  // Accumulators fit half of the vector registers (AVX-512: 1 KiB), so that they never leave them.
+  // Along the reduced dimension half of that is enough for the adders' latency and leaves less to
+  // combine at the end of a row: sum of (1024, 4096) f32 on one core, 260 us with 256 lanes, 244
+  // with 128, 291 with 64.
   void choose_on_cpu() {
     const int64_t length = tile_.lanes_are_last ? reduced0_.size : kept0_.size;
-    const int64_t vector = length <= 16 ? 16 : length <= 64 ? 64 : 256;
+    int64_t vector = length <= 16    ? 16
+                     : length <= 64  ? 64
+                     : length <= 128 ? 128
+                                     : (tile_.lanes_are_last ? 128 : 256);
+    while (vector > 16 && vector * shape_.accumulator_bytes > kCpuAccumulatorBytes) vector /= 2;
     if (tile_.lanes_are_last) {
       tile_.lanes = vector;
     } else {
-      tile_.kept = length > 256 ? 512 : vector;
+      tile_.kept = vector;
       tile_.lanes = length > 64 ? 1 : length > 16 ? 4 : 8;
     }
     if (!shape_.may_split || shape_.reduced.size() > 1) return;
-    if (!tile_.lanes_are_last && reduced0_.size >= 2 * kLongestChain)
-      split(Split::inner, kLongestChain);
+    if (!tile_.lanes_are_last && reduced0_.size >= 2 * kLongestChain * tile_.lanes)
+      split(Split::inner, kLongestChain * tile_.lanes);
     else if (tile_.lanes_are_last && kept_numel_ <= 16 && reduced0_.size >= 4 * kCpuGrain)
       split(Split::inner, kCpuGrain);
   }
@@ -151,7 +159,8 @@ class TileChooser {
     if (splits > 1) length = ceil_div(ceil_div(extent, splits), turn) * turn;
     // Lanes of an outer tile are few: keep their chains short.
     if (!tile_.lanes_are_last && !along_outer)
-      length = std::min(length, kLongestChain * tile_.lanes);
+      length = std::max(std::min(length, kLongestChain * tile_.lanes),
+                        ceil_div(extent, kMostSplits));
     if (length < extent) split(dimension, length);
   }
 

@@ -70,6 +70,37 @@ at::ScalarType promoted(const Tensor& self, std::optional<at::ScalarType> dtype)
                                                                       : self.scalar_type();
 }
 
+// The overloads without dimensions, which PyTorch would pass on to those above.
+struct OfAllPreset : ReductionPreset {
+  void meta(const Tensor& self, std::optional<at::ScalarType> dtype) {
+    set_result(0, self, std::nullopt, /*keepdim=*/false, promoted(self, dtype));
+  }
+};
+struct SumOfAll : StructuredOp<OfAllPreset> {
+  static const char* refuse(const Tensor& self, std::optional<at::ScalarType> dtype,
+                            const auto&...) {
+    if (is_barebones(self)) return kBarebones;
+    return has_kernel_dtype(promoted(self, dtype)) ? nullptr : "sum into a complex dtype";
+  }
+  void impl(const Tensor& self, std::optional<at::ScalarType>, const Tensor& out) {
+    sum(self, std::nullopt, out);
+  }
+};
+TILEWISE_STRUCTURED(SumOfAll, "sum");
+
+struct MeanOfAll : StructuredOp<OfAllPreset> {
+  static const char* refuse(const Tensor& self, std::optional<at::ScalarType> dtype,
+                            const auto&...) {
+    return at::isFloatingType(dtype.value_or(self.scalar_type()))
+               ? nullptr
+               : "mean into a dtype that is not floating";
+  }
+  void impl(const Tensor& self, std::optional<at::ScalarType>, const Tensor& out) {
+    mean(self, std::nullopt, out);
+  }
+};
+TILEWISE_STRUCTURED(MeanOfAll, "mean");
+
 struct NanSumPreset : ReductionPreset {
   void meta(const Tensor& self, at::OptionalIntArrayRef dim, bool keepdim,
             std::optional<at::ScalarType> dtype) {
@@ -148,12 +179,7 @@ struct ProdDim : StructuredOp<at::meta::structured_prod_dim_int> {
 };
 TILEWISE_STRUCTURED(ProdDim, "prod.dim_int");
 
-struct ProdPreset : ReductionPreset {
-  void meta(const Tensor& self, std::optional<at::ScalarType> dtype) {
-    set_result(0, self, std::nullopt, /*keepdim=*/false, promoted(self, dtype));
-  }
-};
-struct Prod : StructuredOp<ProdPreset> {
+struct Prod : StructuredOp<OfAllPreset> {
   static const char* refuse(const Tensor& self, std::optional<at::ScalarType> dtype,
                             const auto&...) {
     if (is_barebones(self)) return kBarebones;
