@@ -29,6 +29,10 @@ def _softmax_backward() -> Arguments:
     return [_x(5, 7), torch.softmax(_x(5, 7), -1), -1, torch.float32]
 
 
+def _cumulative() -> Arguments:
+    return [_x(5, 7), torch.empty(5, 7), torch.empty(5, 7, dtype=torch.int64), 1]
+
+
 def _nll() -> Arguments:
     return [torch.log_softmax(_x(5, 7), -1), torch.tensor([0, 3, 6, 2, 2]), _x(7), 1, 3]
 
@@ -81,8 +85,13 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "_fused_adam_": lambda: [*_step_lists(4), [], _steps()],
     "_fused_adamw_": lambda: [*_step_lists(4), [], _steps()],
     "_fused_sgd_": lambda: _step_lists(3),
+    "_cdist_forward": lambda: [_x(5, 7), _x(3, 7), 1.5, None],
+    "_cummax_helper": _cumulative,
+    "_cummin_helper": _cumulative,
     "_log_softmax": lambda: [_x(5, 7), -1, False],
     "_log_softmax_backward_data": _softmax_backward,
+    "_masked_softmax": lambda: [_x(5, 7), _x(5, 7) > 0.5, 1, 2],
+    "_masked_softmax_backward": lambda: [_x(5, 7), _x(5, 7), _x(5, 7) > 0.5, 1],
     "_softmax": lambda: [_x(5, 7), 0, False],
     "_softmax_backward_data": _softmax_backward,
     "addmm": lambda: [_x(3), _x(5, 7), _x(7, 3)],
@@ -118,9 +127,11 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "linspace": lambda: [-1.0, 3.0, 11],
     "linspace.out": lambda: [-1.0, 3.0, 11],
     "logspace.out": lambda: [-1.0, 3.0, 11, 2.0],
+    "logsumexp": lambda: [_x(5, 7), [1]],
     "masked_fill": lambda: [_x(5, 7), _x(5, 7) > 0.5, 2.0],
     "masked_fill_": lambda: [_x(5, 7), _x(7) > 0.5, 2.0],
-    "mean": lambda: [_x(5, 7), [1]],
+    "mean.dim": lambda: [_x(5, 7), [1]],
+    "mean.out": lambda: [_x(5, 7), [1]],
     "mm": lambda: [_x(5, 7), _x(7, 3)],
     "native_layer_norm": lambda: [_x(5, 7), [7], _x(7), _x(7), 1e-5],
     "native_layer_norm_backward": _layer_norm_backward,
@@ -133,11 +144,12 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "range.out": lambda: [1, 9, 2],
     "norm.ScalarOpt_dim_dtype": lambda: [_x(5, 7), 3, [1], False],
     "norm": lambda: [_x(5, 7), 3, [1], False],
-    "sum": lambda: [_x(5, 7), [0]],
     "tril": lambda: [_x(5, 7), 1],
     "triu": lambda: [_x(5, 7), 1],
     "triu_": lambda: [_x(5, 7), -1],
     "zeros": lambda: [[5, 7]],
+    "sum.IntList": lambda: [_x(5, 7), [0]],
+    "sum.dim_IntList": lambda: [_x(5, 7), [0]],
     "where": lambda: [_x(5, 7) > 0.5, _x(5, 7), _x(7)],
     **NORM_AND_LOSS_CALLS,
 }
