@@ -24,7 +24,7 @@ class StoredArtifact:
 
     @property
     def kernel(self) -> str:
-        """The kernel as reports spell it, e.g. "normalization/softmax:softmax_row"."""
+        """The kernel as reports spell it, e.g. "foreach/norm:norm_tensors"."""
         lines = dict(line.partition("=")[::2] for line in self.request.splitlines()[:4])
         return f"{lines.get('kernel', '')}:{lines.get('function', '')}"
 

@@ -71,7 +71,7 @@ def test_a_missing_library_is_one_sentence(tmp_path):
     ],
 )
 def test_inspect_prints_each_stage_for_chips_that_are_not_here(capsys, target, stages):
-    assert main(["inspect", "reduction/sum:sum_inner", "--fresh", "--target", target]) == 0
+    assert main(["inspect", "foreach/norm:norm_tensors", "--fresh", "--target", target]) == 0
     printed = capsys.readouterr().out
     assert [
         line.split()[-1] for line in printed.splitlines() if line.startswith("# ----")
@@ -79,7 +79,7 @@ def test_inspect_prints_each_stage_for_chips_that_are_not_here(capsys, target, s
 
 
 def test_inspect_shows_one_stage_with_the_users_constants(capsys):
-    arguments = ["inspect", "reduction/sum:sum_inner", "--stage", "ttir", "--set", "BLOCK=512"]
+    arguments = ["inspect", "foreach/norm:norm_tensors", "--stage", "ttir", "--set", "BLOCK=512"]
     assert main(arguments) == 0
     assert "constexpr int 512" in capsys.readouterr().out
 
@@ -88,10 +88,10 @@ def test_inspect_shows_one_stage_with_the_users_constants(capsys):
     ("arguments", "said"),
     [
         (["no/such:kernel"], "there is no no/such.py"),
-        (["reduction/sum:nothing"], "no Triton function nothing"),
-        (["reduction/sum:sum_inner", "--stage", "ptx"], "has the stages"),
-        (["reduction/sum:sum_inner", "--set", "NOTHING=1"], "has no parameter NOTHING"),
-        (["sum_inner"], "is not FAMILY/FILE:FUNCTION"),
+        (["foreach/norm:nothing"], "no Triton function nothing"),
+        (["foreach/norm:norm_tensors", "--stage", "ptx"], "has the stages"),
+        (["foreach/norm:norm_tensors", "--set", "NOTHING=1"], "has no parameter NOTHING"),
+        (["norm_tensors"], "is not FAMILY/FILE:FUNCTION"),
     ],
 )
 def test_inspect_says_what_is_wrong(capsys, arguments, said):

@@ -13,7 +13,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "inspect",
         help="show each stage of a kernel, from Triton IR to machine code",
         description="KERNEL is FAMILY/FILE:FUNCTION as the report names it, for example "
-        "normalization/softmax:softmax_row. What ran on this machine is shown as it ran; a kernel "
+        "foreach/norm:norm_tensors. What ran on this machine is shown as it ran; a kernel "
         "that did not gets arguments by the names of its parameters, which --set changes.",
     )
     parser.add_argument("kernel", nargs="?", metavar="KERNEL", help="without: list all kernels")
