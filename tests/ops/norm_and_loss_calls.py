@@ -114,5 +114,6 @@ NORM_AND_LOSS_CALLS: dict[str, Callable[[], Arguments]] = {
 # out= tensors that PyTorch does not make from an empty float32 one.
 NORM_AND_LOSS_OUTS: dict[str, dict[str, torch.Tensor]] = {
     "_batch_norm_with_update": {"reserve": torch.empty(0, dtype=torch.uint8)},
+    "binary_cross_entropy": {"out": torch.empty(5, 7)},
     "binary_cross_entropy_backward": {"grad_input": torch.empty(5, 7)},
 }
