@@ -108,9 +108,7 @@ def main() -> None:
             continue
         x = make_input(shape, dtype, options.device)
         by_device_time = on_gpu and shape != (1, 4096)
-        ours, theirs, _ = measure(
-            lambda call=call, x=x: call(x), options.device, by_device_time
-        )
+        ours, theirs, _ = measure(lambda call=call, x=x: call(x), options.device, by_device_time)
         row: dict[str, object] = {
             "operator": name,
             "shape": list(shape),

@@ -63,7 +63,7 @@ def masked_forward_tile(
     x, left_out, out, lane, kept_mask, length, stride_x, stride_left_out, stride_out,
     AXIS: tl.constexpr, LANES: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """The same where left_out is false; 0 elsewhere, but NaN in rows that are left out as a whole."""
+    """The same where left_out is false; 0 elsewhere, NaN in rows that are left out as a whole."""
     mask = (lane < length) & kept_mask
     used = mask & (tl.load(left_out, mask=mask, other=1) == 0)
     x = tl.load(x, mask=used, other=float("-inf")).to(ACC)

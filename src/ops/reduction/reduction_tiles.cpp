@@ -159,8 +159,8 @@ class TileChooser {
     if (splits > 1) length = ceil_div(ceil_div(extent, splits), turn) * turn;
     // Lanes of an outer tile are few: keep their chains short.
     if (!tile_.lanes_are_last && !along_outer)
-      length = std::max(std::min(length, kLongestChain * tile_.lanes),
-                        ceil_div(extent, kMostSplits));
+      length =
+          std::max(std::min(length, kLongestChain * tile_.lanes), ceil_div(extent, kMostSplits));
     if (length < extent) split(dimension, length);
   }
 
