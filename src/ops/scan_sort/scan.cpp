@@ -32,6 +32,7 @@ struct ScanShape {
   int64_t length;
   int64_t stride;  // of the input along the row
   int64_t element_bytes;
+  int accumulators;
   bool on_cpu;
 };
 
@@ -43,9 +44,12 @@ ScanTile choose_tile(const ScanShape& shape) {
   tile.lanes_are_last = shape.stride == 1 || kept0.strides[0] != 1 || kept0.size < 8;
   const int64_t length = next_power_of_2(shape.length);
   if (shape.on_cpu) {
-    // Along a row the CPU goes element by element; along columns, in registers.
-    tile.lanes = std::min<int64_t>(length, tile.lanes_are_last ? 1024 : 8);
-    tile.kept = tile.lanes_are_last ? 1 : kept0.size <= 16 ? 16 : 64;
+    // Along a row the CPU goes element by element; along columns, in registers. Where a step is
+    // long (several accumulators), it does 8 rows at a time: logcumsumexp of (1024, 4096) f32 takes
+    // 10.4 ms instead of 17.2, while cumsum would take 2.6 instead of 2.0.
+    const bool has_side_rows = shape.accumulators > 1 && kept >= 64;
+    tile.lanes = std::min<int64_t>(length, !tile.lanes_are_last ? 8 : has_side_rows ? 64 : 1024);
+    tile.kept = tile.lanes_are_last ? (has_side_rows ? 8 : 1) : kept0.size <= 16 ? 16 : 64;
   } else if (tile.lanes_are_last) {
     // 16 bytes a thread and tile, several tiles loaded ahead: the scans of a tile wait for the
     // lanes' results, not for memory.
@@ -120,8 +124,8 @@ void Scan::run(const at::Tensor& self, int64_t dim,
         accumulator_type(accumulator.type, variant.compute, variant.has_wide_index);
     variant.identity[i] = identity_literal(accumulator.identity, variant.accumulator[i]);
   }
-  const ScanTile tile =
-      choose_tile({kept, length, row_strides[0], self.element_size(), self.is_cpu()});
+  const ScanTile tile = choose_tile(
+      {kept, length, row_strides[0], self.element_size(), accumulators_, self.is_cpu()});
   variant.unroll = static_cast<uint8_t>(tile.unroll);
   variant.lanes_are_last = tile.lanes_are_last;
 
