@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from case_file import write_cases
 from cross_cases import all_cases
+from memory_cases import memory_cases
 
 ROOT = Path(__file__).parents[2]
 HARNESS = ROOT / "tests/compiler/cross"
-LOADER = [
-    ROOT / "src/backends/cpu" / f"{name}.cpp"
-    for name in ("object_loader", "elf_object", "relocation", "compiler_runtime")
-]
+# All of the CPU backend but its launches, which need the rest of the runtime.
+LAUNCHING = ("backend.cpp", "c_api.cpp", "cpu_kernel.cpp", "parallel_for.cpp")
+LOADER = [path for path in ROOT.glob("src/backends/cpu/*.cpp") if path.name not in LAUNCHING]
 
 
 @dataclass
@@ -46,7 +46,7 @@ MACHINES = {
 
 @pytest.fixture(scope="module")
 def cases():
-    return all_cases()
+    return all_cases() + memory_cases()
 
 
 def run_all(command, count):

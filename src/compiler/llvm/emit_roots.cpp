@@ -74,9 +74,7 @@ void NestEmitter::emit_store(const Root& root) {
   const TileValue& pointer = evaluate(op.operand(0), identity_);
   const TileValue& value = evaluate(op.operand(1), identity_);
   const ScalarKind kind = op.operand(1)->type.kind;
-  if (lanes_ > 1 && pointer.form == TileValue::Form::uniform) {
-    throw CompileError(op.location, "all lanes store to one address");
-  }
+  // Lanes with one address store there one after the other: a scatter, of which the last one stays.
   if (op.word("cacheModifier") == "cs" && mask.empty() && lanes_ > 1) {
     return memory_.store_streaming(address_of(pointer, lanes_), kind, as_vector(value), lanes_);
   }
