@@ -303,7 +303,10 @@ struct CrossEntropyPreset : LossPreset {
 };
 struct BinaryCrossEntropy : StructuredOp<CrossEntropyPreset> {
   static const char* refuse(const Tensor& self, const Tensor& target, OptionalTensor weight,
-                            const auto&...) {
+                            int64_t, const auto&... out) {
+    // PyTorch's kernel has the losses in the out= tensor before it reduces them, and wants its
+    // size.
+    if (((out.sizes() != self.sizes()) || ...)) return "out= of another shape";
     if (const char* reason = refuse_probabilities(self, target, weight)) return reason;
     return has_foreign_probability(self) || has_foreign_probability(target)
                ? "a probability outside of [0, 1]"
