@@ -96,10 +96,14 @@ def _moments_outer(
     last = tl.minimum(first + rows_per_chunk, rows)
     lanes = tl.arange(0, ROWS)
     column = (channel * stride_channel)[None, :]
-    mask = (first + lanes < last)[:, None] & channel_mask[None, :]
-    offsets = ((first + lanes).to(tl.int64) * stride_row)[:, None] + column
-    head = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
-    shift = finite_shift(tl.sum(head, 0), tl.minimum(last - first, ROWS).to(ACC))
+    # The shift is a mean of 16 rows at least: one row could be an outlier in all its channels.
+    seen = tl.minimum(last - first, 16 if ROWS < 16 else ROWS)
+    head = tl.zeros((ROWS, BLOCK), ACC)
+    for start in range(first, first + seen, ROWS):
+        mask = (start + lanes < first + seen)[:, None] & channel_mask[None, :]
+        offsets = ((start + lanes).to(tl.int64) * stride_row)[:, None] + column
+        head += tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
+    shift = finite_shift(tl.sum(head, 0), seen.to(ACC))
     first_order = tl.zeros((ROWS, BLOCK), ACC)
     second_order = tl.zeros((ROWS, BLOCK), ACC)
     for start in range(first, last, ROWS):

@@ -63,11 +63,12 @@ def forward_row(
 def forward_long_row(
     x_ptr, residual_ptr, weight_ptr, bias_ptr, sum_ptr, out_ptr, mean_ptr, rstd_ptr, rows, n,
     stride_x, stride_residual, stride_out, eps,
-    ACC: tl.constexpr, CENTER: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, CENTER: tl.constexpr, STREAM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """x, residual, sum, out [rows, n], any n; grid rows. Reads x twice, once of these from cache.
 
-    With a residual the second reading is that of the sum.
+    With a residual the second reading is that of the sum. STREAM: an output too large for any
+    cache is stored past it.
     """
     row = tl.program_id(0).to(tl.int64)
     x_ptr += row * stride_x
@@ -115,7 +116,11 @@ def forward_long_row(
             result *= tl.load(weight_ptr + start + lanes, mask=mask, other=0.0).to(ACC)
         if bias_ptr is not None:
             result += tl.load(bias_ptr + start + lanes, mask=mask, other=0.0).to(ACC)
-        tl.store(out_ptr + start + lanes, result.to(out_ptr.dtype.element_ty), mask=mask)
+        result = result.to(out_ptr.dtype.element_ty)
+        if STREAM:
+            tl.store(out_ptr + start + lanes, result, mask=mask, cache_modifier=".cs")
+        else:
+            tl.store(out_ptr + start + lanes, result, mask=mask)
 
 
 @triton.jit
@@ -180,7 +185,7 @@ def backward_row(
 def backward_input_long_row(
     grad_ptr, grad_sum_ptr, x_ptr, mean_ptr, rstd_ptr, weight_ptr, grad_input_ptr, rows, n,
     stride_grad, stride_grad_sum, stride_x, stride_input,
-    ACC: tl.constexpr, CENTER: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, CENTER: tl.constexpr, STREAM: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """grad, x, grad_input [rows, n], any n; grid rows."""
     row = tl.program_id(0).to(tl.int64)
@@ -216,9 +221,11 @@ def backward_input_long_row(
         if grad_sum_ptr is not None:
             offsets = row * stride_grad_sum + start + lanes
             result += tl.load(grad_sum_ptr + offsets, mask=mask, other=0.0).to(ACC)
-        tl.store(
-            grad_input_ptr + start + lanes, result.to(grad_input_ptr.dtype.element_ty), mask=mask
-        )
+        result = result.to(grad_input_ptr.dtype.element_ty)
+        if STREAM:
+            tl.store(grad_input_ptr + start + lanes, result, mask=mask, cache_modifier=".cs")
+        else:
+            tl.store(grad_input_ptr + start + lanes, result, mask=mask)
 
 
 @triton.jit

@@ -20,7 +20,11 @@ constexpr int64_t kCpuPrograms = 16;
 constexpr int64_t kSmallestChunk = 8192;
 constexpr int64_t kOuterTile = 4096;   // elements, GPU: 16 a thread
 constexpr int64_t kInnerTile = 16384;  // the same, at 32 warps
-constexpr int64_t kCpuTile = 256;      // two accumulators of this size stay in AVX-512 registers
+// CPU: tiles of one image or of few rows. 1024 x 4096 f32 (2 cores, AVX-512) takes 0.80 ms in
+// training with tiles of [1, 256] and 1.27 ms with [2, 256]; images are fastest with 128 pixels.
+constexpr int64_t kCpuPixels = 128;
+constexpr int64_t kCpuChannels = 256;
+constexpr int64_t kCpuLongestChain = 1024;  // additions of one lane, which bound a sum's error
 
 DType compute_type(const Tensor& tensor) {
   return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
@@ -93,19 +97,21 @@ Plan make_plan(const Tensor& input, const View& view) {
                                         : kGpuInnerPrograms;
   int64_t channel_programs;
   if (plan.outer) {
-    const int64_t widest = on_cpu ? 64 : input.element_size() == 2 ? 128 : 64;
+    const int64_t widest = on_cpu ? kCpuChannels : input.element_size() == 2 ? 128 : 64;
     plan.tile_pixels = std::clamp<int64_t>(next_power_of_2(plan.channels), 16, widest);
-    plan.tile_images = on_cpu ? 8 : kOuterTile / plan.tile_pixels;
+    plan.tile_images = (on_cpu ? kCpuChannels : kOuterTile) / plan.tile_pixels;
     channel_programs = ceil_div(plan.channels, plan.tile_pixels);
     const int64_t elements = plan.rows() * plan.tile_pixels;
     const int64_t wanted = std::min(programs / channel_programs, elements / kSmallestChunk);
     plan.images_per_chunk = ceil_div(plan.rows(), std::max<int64_t>(1, wanted));
+    if (on_cpu)
+      plan.images_per_chunk = std::min(plan.images_per_chunk, kCpuLongestChain * plan.tile_images);
     plan.chunks = ceil_div(plan.rows(), plan.images_per_chunk);
   } else {
     plan.tile_pixels =
-        std::clamp<int64_t>(next_power_of_2(plan.pixels), 16, on_cpu ? kCpuTile : kInnerTile);
-    const int64_t tile = on_cpu ? kCpuTile : kInnerTile;
-    plan.tile_images = std::min(next_power_of_2(plan.images), tile / plan.tile_pixels);
+        std::clamp<int64_t>(next_power_of_2(plan.pixels), 16, on_cpu ? kCpuPixels : kInnerTile);
+    plan.tile_images =
+        on_cpu ? 1 : std::min(next_power_of_2(plan.images), kInnerTile / plan.tile_pixels);
     channel_programs = plan.channels;
     const int64_t wanted =
         std::max<int64_t>(1, std::min(programs / channel_programs, plan.rows() / kSmallestChunk));

@@ -15,7 +15,7 @@ constexpr int64_t kGpuPrograms = 264;
 constexpr int64_t kCpuPrograms = 16;
 constexpr int64_t kSmallestChunk = 8192;
 constexpr int64_t kTile = 16384;
-constexpr int64_t kCpuTile = 256;
+constexpr int64_t kCpuPixels = 128;
 
 bool is_given(OptionalTensor tensor) { return tensor.has_value() && tensor->defined(); }
 
@@ -71,11 +71,10 @@ struct Plan {
     stride_pixel = channels_are_neighbors ? channels : 1;
     if (channels_are_neighbors) {
       tile_channels = std::clamp<int64_t>(next_power_of_2(depth), 16, 64);
-      tile_pixels = (on_cpu ? kCpuTile : kTile) / tile_channels;
+      tile_pixels = on_cpu ? 1 : kTile / tile_channels;
     } else {
-      const int64_t tile = on_cpu ? kCpuTile : kTile;
-      tile_pixels = std::clamp<int64_t>(next_power_of_2(pixels), 16, tile);
-      tile_channels = std::min(next_power_of_2(depth), tile / tile_pixels);
+      tile_pixels = std::clamp<int64_t>(next_power_of_2(pixels), 16, on_cpu ? kCpuPixels : kTile);
+      tile_channels = on_cpu ? 1 : std::min(next_power_of_2(depth), kTile / tile_pixels);
     }
     const int64_t rows = images * groups;
     const int64_t wanted = std::max<int64_t>(
