@@ -74,7 +74,10 @@ def write_corpus(folder: Path) -> int:
         (folder / f"{function.__name__}.ttir").write_text(
             make_ttir(function, signature, **constants)
         )
-    return count + len(_OTHERS)
+    written = sorted((Path(__file__).parent / "filecheck").glob("*.ttir"))
+    for path in written:
+        (folder / f"filecheck-{path.name}").write_text(path.read_text())
+    return count + len(_OTHERS) + len(written)
 
 
 if __name__ == "__main__":

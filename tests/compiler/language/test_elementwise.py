@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on lanes, over types: arithmetic of signed and unsigned integers, floats, functions."""
+"""Operations on lanes, over types: integers of both kinds, floats, functions, casts."""
 
 import math
 
@@ -86,9 +86,8 @@ def test_umulhi(dtype):
     o = torch.empty(N, dtype=dtype)
     high_halves[(1,)](x, y, o, N)
     whole = 1 << info.bits
-    expected = [
-        (a % whole) * (b % whole) >> info.bits for a, b in zip(x.tolist(), y.tolist(), strict=True)
-    ]
+    pairs = zip(x.tolist(), y.tolist(), strict=True)
+    expected = [(a % whole) * (b % whole) >> info.bits for a, b in pairs]
     assert [v % whole for v in o.tolist()] == expected
 
 
