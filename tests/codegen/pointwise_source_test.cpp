@@ -57,6 +57,17 @@ TEST(PointwiseSource, StridedKernelSplitsTheRowNumber) {
       << source;
 }
 
+TEST(PointwiseSource, FunctionMayBringItsText) {
+  const ScalarFunction own{"", "own", "", "@triton.jit\ndef own(x, y, s):\n    return x + y * s"};
+  const std::string source = pointwise_source(own, binary(1, InnerStride::unit, InnerStride::unit));
+  EXPECT_NE(source.find("import triton.language as tl\n@triton.jit\ndef own(x, y, s):\n"
+                        "    return x + y * s\n\n\n@triton.jit\ndef kernel("),
+            std::string::npos)
+      << source;
+  EXPECT_NE(source.find("y0 = own(x0, x1, s0)"), std::string::npos) << source;
+  EXPECT_EQ(source.find("from"), std::string::npos) << source;
+}
+
 TEST(PointwiseSource, NumbersTakeNoStrides) {
   const auto variant = binary(2, InnerStride::unit, InnerStride::value);
   const std::string source = pointwise_source(kAdd, variant);

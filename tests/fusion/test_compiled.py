@@ -149,4 +149,18 @@ def test_fake_results_are_those_of_the_kernel():
 
 def test_unknown_functions_say_what_to_do():
     with pytest.raises(NotImplementedError, match="has to be imported before"):
-        torch.ops.tilewise.pointwise("nobody_0123", [torch.ones(2)], None, "")
+        torch.ops.tilewise.pointwise("nobody_0123", [torch.ones(2)])
+
+
+def test_operators_pass_pytorchs_own_check():
+    x, y = torch.randn(3, 8, requires_grad=True), torch.randn(8, requires_grad=True)
+    name = compiled_gate.definition.name
+    ops = torch.ops.tilewise
+    torch.library.opcheck(ops.pointwise.default, (name, [x, y], [0.5], "ttf"))
+    gate = TF.swiglu.__globals__["_silu_and_mul"].name
+    torch.library.opcheck(ops.pointwise_parts.default, (gate, [x, x], [0, 1], False))
+    torch.library.opcheck(ops.gelu_dropout.default, (x, y, 0.0, "none"))
+    out = [torch.empty(3, 8), torch.empty(3, 8, dtype=torch.bool)]
+    torch.library.opcheck(
+        ops.pointwise.out, (name, [x.detach(), y.detach()], [0.5], "ttf"), {"out": out}
+    )

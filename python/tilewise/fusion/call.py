@@ -44,7 +44,7 @@ class FusedCallable:
                 return self._run_mixed(args, i, out)
         if out is not None:
             return self._run_out(list(args), None, "", out)
-        results = _POINTWISE(self._name, args, None, "")
+        results = _POINTWISE(self._name, args)
         return results[0] if self._results == 1 else tuple(results)
 
     def _run_mixed(self, args: Sequence[Any], first: int, out: Any) -> Any:

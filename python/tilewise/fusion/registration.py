@@ -54,7 +54,9 @@ def _kept_tensors(tensors: Sequence[Tensor]) -> Tensor:
 
 
 @torch.library.register_fake("tilewise::pointwise")
-def _(function: str, tensors: Sequence[Tensor], numbers: Numbers, kinds: str) -> list[Tensor]:
+def _(
+    function: str, tensors: Sequence[Tensor], numbers: Numbers = None, kinds: str = ""
+) -> list[Tensor]:
     from torch._prims_common import compute_elementwise_output_logical_to_physical_perm
 
     definition = find(function)
@@ -74,7 +76,12 @@ def _(function: str, tensors: Sequence[Tensor], numbers: Numbers, kinds: str) ->
 
 @torch.library.register_fake("tilewise::pointwise.out")
 def _(
-    function: str, tensors: Sequence[Tensor], numbers: Numbers, kinds: str, out: Sequence[Tensor]
+    function: str,
+    tensors: Sequence[Tensor],
+    numbers: Numbers = None,
+    kinds: str = "",
+    *,
+    out: Sequence[Tensor],
 ) -> None:
     shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
     for tensor in out:
@@ -97,8 +104,8 @@ def _(
     in_dims: Any,
     function: str,
     tensors: Sequence[Tensor],
-    numbers: Numbers,
-    kinds: str,
+    numbers: Numbers = None,
+    kinds: str = "",
 ) -> tuple[list[Tensor], Any]:
     dims = in_dims[1]
     rank = max(tensor.dim() - (dim is not None) for tensor, dim in zip(tensors, dims, strict=True))

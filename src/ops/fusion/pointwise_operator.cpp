@@ -71,10 +71,12 @@ void pointwise_out(const c10::OperatorHandle&, c10::DispatchKeySet ks, Stack* st
 }
 
 TORCH_LIBRARY_FRAGMENT(tilewise, library) {
-  library.def("pointwise(str function, Tensor[] tensors, Scalar[]? numbers, str kinds) -> Tensor[]",
-              {at::Tag::pt2_compliant_tag});
   library.def(
-      "pointwise.out(str function, Tensor[] tensors, Scalar[]? numbers, str kinds, *, "
+      "pointwise(str function, Tensor[] tensors, Scalar[]? numbers=None, str kinds=\"\") -> "
+      "Tensor[]",
+      {at::Tag::pt2_compliant_tag});
+  library.def(
+      "pointwise.out(str function, Tensor[] tensors, Scalar[]? numbers=None, str kinds=\"\", *, "
       "Tensor(a!)[] out) -> ()",
       {at::Tag::pt2_compliant_tag});
   library.def(
