@@ -6,6 +6,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 reports every `"text" + std::string` as an overlapping copy (its bug 105651).
   list(APPEND TILEWISE_WARNINGS -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  # GCC 13 sees std::vector<bool>::reserve write past its end in torch::autograd::Function::apply,
+  # inlined from PyTorch's headers into ours.
+  list(APPEND TILEWISE_WARNINGS -Wno-array-bounds)
+endif()
 
 # tilewise_options(TARGET): warnings, include root and sanitizers for our own code.
 function(tilewise_options target)
