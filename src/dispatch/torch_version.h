@@ -23,7 +23,7 @@
 #endif
 
 // Operators that came later.
-#define TILEWISE_HAS_FOREACH_POWSUM (TORCH_VERSION_MINOR >= 13)
+#define TILEWISE_HAS_FOREACH_CLONE (TORCH_VERSION_MINOR >= 13)
 
 // Nodes of the autograd graph are counted by intrusive_ptr since 2.13, before by shared_ptr.
 #if TORCH_VERSION_MINOR >= 13

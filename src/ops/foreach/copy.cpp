@@ -57,7 +57,9 @@ struct ForeachClone : detail::Foreach<CopyRow, TensorList> {
     return out;
   }
 };
+#if TILEWISE_HAS_FOREACH_CLONE
 TILEWISE_OPERATOR(ForeachClone, "_foreach_clone");
+#endif
 
 }  // namespace
 }  // namespace tilewise::ops

@@ -91,9 +91,7 @@ struct ForeachPowerSum : PlainOp {
     return reduce_tensors(self, kernel_order(ord), /*root=*/false);
   }
 };
-#if TILEWISE_HAS_FOREACH_POWSUM
 TILEWISE_OPERATOR(ForeachPowerSum, "_foreach_powsum.Scalar");
-#endif
 
 struct ForeachMax : PlainOp {
   static const char* refuse(at::TensorList self) { return refuse_reduction(self, kLargestElement); }
