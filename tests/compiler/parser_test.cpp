@@ -91,6 +91,12 @@ TEST(Parser, ErrorsNameTheKernelAndTheSourceLine) {
             std::string::npos);
 }
 
+TEST(Parser, AnEmptyListOfTypesNamesNoResult) {
+  EXPECT_NE(reason_of(with(kAddKernel, "%x, %x : tensor<1024xbf16>", "%x, %x : ()"))
+                .find("the type of arith.addf is missing"),
+            std::string::npos);
+}
+
 TEST(Parser, KindsAndBlocksAreChecked) {
   EXPECT_NE(reason_of(with(kAddKernel, "arith.addf", "arith.addi")).find("of a wrong kind"),
             std::string::npos);

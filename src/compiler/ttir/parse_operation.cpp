@@ -171,6 +171,7 @@ void Parser::set_result_types(Operation& op, const Signature& signature, int res
   if (!signature.has_results && results > 0) {
     Type type;
     if (signature.present) {
+      if (signature.operands.empty()) lexer_.fail("the type of " + op.name + " is missing");
       type = signature.operands.back();
       if (op.is("tt.addptr")) type = signature.operands.front();
     } else if (const Attribute* value = op.attribute("value")) {
