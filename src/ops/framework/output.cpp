@@ -62,4 +62,9 @@ at::Tensor bind_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRe
   return exact_strides ? proxy_unless_strides_match(out, sizes, strides, options) : out;
 }
 
+bool exceeds_caches(const at::TensorBase& output) {
+  constexpr size_t kStreamed = size_t{8} << 20;
+  return output.is_cpu() && output.nbytes() >= kStreamed;
+}
+
 }  // namespace tilewise::ops

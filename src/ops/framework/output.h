@@ -24,6 +24,10 @@ at::Tensor bind_inplace(const at::Tensor& self, at::IntArrayRef sizes, at::IntAr
 at::Tensor bind_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
                     const at::TensorOptions& options, bool exact_strides);
 
+// True of a CPU's tensor from 8 MiB on: it is stored past the cache, because an ordinary store of a
+// line that is not in the cache reads it first.
+bool exceeds_caches(const at::TensorBase& output);
+
 // Makes the GPU of the first GPU tensor among the arguments current, as PyTorch's wrappers do.
 class DeviceGuard {
  public:

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/framework/launch.h"
+#include "ops/framework/output.h"
 
 namespace tilewise::ops {
 namespace {
@@ -13,10 +14,6 @@ using codegen::InnerStride;
 // Elements that one thread of the CPU handles at least; ATen's own grain
 // (at::internal::GRAIN_SIZE).
 constexpr int64_t kCpuGrain = 32768;
-
-// Bytes of an output from which on the CPU writes it past the cache: an ordinary store of a line
-// that is not in the cache reads it first.
-constexpr int64_t kStreamedOutput = int64_t{8} << 20;
 
 // Few distinct tiles, since each is a compilation: rows are covered by 16, 128 or 1024 columns.
 int64_t columns_for(int64_t row_length) {
@@ -38,8 +35,7 @@ bool has_transposed_operand(const at::TensorIteratorBase& iter,
 }  // namespace
 
 bool streams_outputs(const at::TensorIteratorBase& iter) {
-  if (!iter.device(0).is_cpu() || iter.numel() * iter.element_size(0) < kStreamedOutput)
-    return false;
+  if (!exceeds_caches(iter.tensor_base(0))) return false;
   // A line that is also read is in the cache already.
   for (int output = 0; output < iter.noutputs(); ++output)
     for (int input = iter.noutputs(); input < iter.ntensors(); ++input)
