@@ -17,6 +17,7 @@ def make_call(name: str, shape: tuple[int, ...], dtype: torch.dtype, device: str
     y = torch.randn(shape, device=device).to(dtype)
     weight = torch.randn(shape[-1], device=device).to(dtype)
     bias = torch.randn(shape[-1], device=device).to(dtype)
+    targets = torch.randint(shape[-1], shape[:-1], device=device)
     calls: dict[str, Call] = {
         "add": lambda: torch.add(x, y),
         "mul": lambda: torch.mul(x, y),
@@ -27,6 +28,8 @@ def make_call(name: str, shape: tuple[int, ...], dtype: torch.dtype, device: str
         "layer_norm": lambda: F.layer_norm(x, (shape[-1],), weight, bias),
         "sum": lambda: torch.sum(x, -1),
         "mean": lambda: torch.mean(x, -1),
+        "amax": lambda: torch.amax(x, -1),
+        "cross_entropy": lambda: F.cross_entropy(x, targets),
         "exp": lambda: torch.exp(x),
         "relu": lambda: torch.relu(x),
         "tanh": lambda: torch.tanh(x),
@@ -39,3 +42,10 @@ NAMES = [
     *("add", "mul", "gelu", "softmax", "layer_norm", "sum"),
     *("mul_scalar", "log_softmax", "mean", "exp", "relu", "tanh"),
 ]
+
+
+def make_matmul(m: int, n: int, k: int, dtype: torch.dtype, device: str) -> Call:
+    """(m, k) @ (k, n)."""
+    a = torch.randn(m, k, device=device).to(dtype)
+    b = torch.randn(k, n, device=device).to(dtype)
+    return lambda: torch.mm(a, b)

@@ -39,12 +39,12 @@ std::unique_ptr<Module> prepare(std::string_view ttir) {
   return module;
 }
 
-Lowered lower_to_tile(std::string_view ttir) {
+Lowered lower_to_tile(std::string_view ttir, const Target& target) {
   Lowered lowered;
   lowered.module = prepare(ttir);
   for (auto& function : lowered.module->functions) {
     lowered.uses.push_back(find_uses(*function));
-    lowered.programs.push_back(build_schedule(*function, lowered.uses.back()));
+    lowered.programs.push_back(build_schedule(*function, lowered.uses.back(), target));
     materialize_shared(lowered.programs.back(), lowered.uses.back());
   }
   return lowered;
@@ -66,7 +66,7 @@ std::string emit_module(const Lowered& lowered, const Target& target) {
 
 CompiledKernel compile(std::string_view ttir, const Target& target, std::string_view kernel_name) {
   try {
-    Lowered lowered = lower_to_tile(ttir);
+    Lowered lowered = lower_to_tile(ttir, target);
     choose_register_buffers(lowered.programs[0], target);
     CompiledKernel kernel;
     kernel.entry = lowered.module->kernel().name;
@@ -83,7 +83,7 @@ std::string dump_stage(std::string_view ttir, const Target& target, std::string_
   if (stage == "prepared") return print_module(*prepare(ttir));
   if (stage == "tile") {
     std::string text;
-    for (const TileProgram& program : lower_to_tile(ttir).programs) {
+    for (const TileProgram& program : lower_to_tile(ttir, target).programs) {
       text += print_tile_program(program);
     }
     return text;

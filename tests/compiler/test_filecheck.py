@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""filecheck/*.ttir: each `// RUN: STAGE` line checks that stage's text with the prefix STAGE."""
+"""filecheck/*.ttir: each `// RUN: [TARGET] STAGE` line checks that stage with the prefix STAGE."""
 
 import subprocess
 from pathlib import Path
@@ -16,11 +16,11 @@ FILES = sorted((Path(__file__).parent / "filecheck").glob("*.ttir"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_stage_texts(path, tmp_path):
     text = path.read_text()
-    stages = [line.split()[-1] for line in text.splitlines() if line.startswith("// RUN:")]
-    assert stages
-    for stage in stages:
+    runs = [line.split()[2:] for line in text.splitlines() if line.startswith("// RUN:")]
+    assert runs
+    for *target, stage in runs:
         dump = tmp_path / stage
-        dump.write_text(native.dump_stage(text, "x86-64-v4", stage))
+        dump.write_text(native.dump_stage(text, *(target or ["x86-64-v4"]), stage))
         command = [FILECHECK, path, f"--input-file={dump}", f"--check-prefix={stage.upper()}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

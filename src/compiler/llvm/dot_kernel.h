@@ -32,4 +32,8 @@ std::string dot_function(const DotShape& shape, const Target& target, std::strin
 bool has_bf16_dot_function(const DotShape& shape, const Target& target);
 std::string bf16_dot_function(const DotShape& shape, const Target& target, std::string& name);
 
+// The text of `internal void @NAME(ptr noalias %b, ptr noalias %pairs)`, which brings b[k][n] into
+// that order.
+std::string pair_rows_function(const DotShape& shape, std::string& name);
+
 }  // namespace tilewise::compiler

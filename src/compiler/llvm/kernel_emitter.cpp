@@ -174,23 +174,35 @@ void KernelEmitter::emit_dot(const Item& item) {
   const DotShape shape{static_cast<int>(a[rank - 2]), static_cast<int>(c[rank - 1]),
                        static_cast<int>(a[rank - 1])};
   const ScalarKind kind = item.c.buffer->kind;
+  const bool pairs = item.pairs.buffer != nullptr;
   std::string name;
-  const std::string text = kind == ScalarKind::f32
-                               ? dot_function(shape, module_.target(), name)
-                               : plain_dot_function(shape, kind, module_.target(), name);
+  std::string pair_name;
+  const std::string text = pairs ? bf16_dot_function(shape, target(), name)
+                           : kind == ScalarKind::f32
+                               ? dot_function(shape, target(), name)
+                               : plain_dot_function(shape, kind, target(), name);
   module_.define(name, text);
+  if (pairs) {
+    const std::string pairing = pair_rows_function(shape, pair_name);
+    module_.define(pair_name, pairing);
+  }
   const int64_t batches = rank == 3 ? a[0] : 1;
   auto matrix = [&](const BufferView& view, int64_t elements, int64_t batch) {
     const std::string base = buffer_address(*view.buffer);
     const int64_t offset = view.offset + elements * batch;
     if (offset == 0) return base;
-    return builder_.assign("getelementptr inbounds " + llvm_type(kind, 1) + ", ptr " + base +
-                           ", i64 " + std::to_string(offset));
+    return builder_.assign("getelementptr inbounds " + llvm_type(view.buffer->kind, 1) + ", ptr " +
+                           base + ", i64 " + std::to_string(offset));
   };
   for (int64_t batch = 0; batch < batches; ++batch) {
     const std::string left = matrix(item.a, int64_t{shape.m} * shape.k, batch);
-    const std::string right = matrix(item.b, int64_t{shape.k} * shape.n, batch);
+    std::string right = matrix(item.b, int64_t{shape.k} * shape.n, batch);
     const std::string result = matrix(item.c, int64_t{shape.m} * shape.n, batch);
+    if (pairs) {
+      const std::string paired = matrix(item.pairs, 0, 0);
+      builder_.line("call void @" + pair_name + "(ptr " + right + ", ptr " + paired + ")");
+      right = paired;
+    }
     builder_.line("call void @" + name + "(ptr " + left + ", ptr " + right + ", ptr " + result +
                   ")");
   }

@@ -41,7 +41,7 @@ class Chooser {
   void exclude(Item& item) {
     if (item.kind == Item::Kind::dot || item.kind == Item::Kind::copy ||
         item.kind == Item::Kind::clear) {
-      for (const BufferView* view : {&item.a, &item.b, &item.c}) {
+      for (const BufferView* view : {&item.a, &item.b, &item.c, &item.pairs}) {
         if (view->buffer) view->buffer->in_registers = false;
       }
     }

@@ -138,8 +138,8 @@ void place_buffer(TileProgram& program, Buffer& buffer) {
   program.scratch_bytes += (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-TileProgram build_schedule(Function& function, const UseMap& uses) {
-  return ScheduleBuilder(function, uses).build();
+TileProgram build_schedule(Function& function, const UseMap& uses, const Target& target) {
+  return ScheduleBuilder(function, uses, target).build();
 }
 
 }  // namespace tilewise::compiler

@@ -13,11 +13,12 @@
 #pragma once
 
 #include "compiler/passes/uses.h"
+#include "compiler/target.h"
 #include "compiler/tile_ir/nodes.h"
 
 namespace tilewise::compiler {
 
-TileProgram build_schedule(Function& function, const UseMap& uses);
+TileProgram build_schedule(Function& function, const UseMap& uses, const Target& target);
 
 // A new scratch buffer for elements of a tensor type.
 BufferView allocate_buffer(TileProgram& program, ScalarKind kind,

@@ -21,7 +21,8 @@ namespace tilewise::compiler {
 
 class ScheduleBuilder {
  public:
-  ScheduleBuilder(Function& function, const UseMap& uses) : uses_(uses) {
+  ScheduleBuilder(Function& function, const UseMap& uses, const Target& target)
+      : uses_(uses), target_(target) {
     program_.function = &function;
   }
 
@@ -65,12 +66,14 @@ class ScheduleBuilder {
 
   // schedule_dot.cpp
   void build_dot(Operation& op);
+  bool multiplies_pairs(const Operation& op) const;
   BufferView packed(const Value* value, ScalarKind kind, int position);
   const Use* single_use(const Value* value) const;
   BufferView buffer_to_update(const Value* result, const Value* source);
 
   TileProgram program_;
   const UseMap& uses_;
+  const Target& target_;
   Schedule* current_ = nullptr;
   std::unique_ptr<Item> open_;
   std::unordered_set<const Value*> pending_;  // Results of the open nest.

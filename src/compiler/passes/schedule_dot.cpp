@@ -49,11 +49,22 @@ ScalarKind dot_kind(const Operation& op) {
 
 }  // namespace
 
+// See bf16_dot_function in llvm/dot_kernel.h.
+bool ScheduleBuilder::multiplies_pairs(const Operation& op) const {
+  const Type& b = op.operand(1)->type;
+  const size_t rank = b.shape.size();
+  return target_.has_bf16_dot && op.operand(0)->type.kind == ScalarKind::bf16 &&
+         b.kind == ScalarKind::bf16 && dot_kind(op) == ScalarKind::f32 &&
+         b.shape[rank - 1] % 4 == 0 && b.shape[rank - 2] % 2 == 0;
+}
+
 void ScheduleBuilder::build_dot(Operation& op) {
   const Type& c = op.operand(2)->type;
   const ScalarKind kind = dot_kind(op);
-  const BufferView left = packed(op.operand(0), kind, op.index);
-  const BufferView right = packed(op.operand(1), kind, op.index);
+  const bool pairs = multiplies_pairs(op);
+  const ScalarKind operand_kind = pairs ? ScalarKind::bf16 : kind;
+  const BufferView left = packed(op.operand(0), operand_kind, op.index);
+  const BufferView right = packed(op.operand(1), operand_kind, op.index);
   BufferView result = c.kind == kind ? buffer_to_update(op.result(), op.operand(2)) : BufferView{};
   const bool in_place = result.buffer != nullptr;
   if (!in_place) result = allocate_buffer(program_, kind, c.shape);
@@ -66,6 +77,10 @@ void ScheduleBuilder::build_dot(Operation& op) {
   item.a = left;
   item.b = right;
   item.c = result;
+  if (pairs) {
+    const std::vector<int64_t>& shape = op.operand(1)->type.shape;
+    item.pairs = allocate_buffer(program_, ScalarKind::bf16, {shape.end() - 2, shape.end()});
+  }
   program_.views[op.result()] = result;
 }
 

@@ -71,7 +71,7 @@ struct Item {
     operation,  // A scalar operation.
     nest,       // Loops over `shape`, doing `roots` for every index.
     control,    // scf.for, scf.if, scf.while, tt.call with the schedules of their blocks.
-    dot,        // c += a * b on packed f32 buffers.
+    dot,        // c += a * b on packed buffers.
     copy,       // Buffer a to buffer b.
     clear,      // Zeros to buffer a.
   };
@@ -84,6 +84,7 @@ struct Item {
   bool unrolled = false;  // Without loops: see llvm/register_buffers.h.
   std::vector<std::unique_ptr<Schedule>> regions;
   BufferView a, b, c;
+  BufferView pairs;  // Of a dot of bf16: room for b with its rows in pairs.
   Schedule* parent = nullptr;
 
   bool writes_memory() const;  // Global memory; looks into regions.

@@ -71,7 +71,9 @@ void print_schedule(const Schedule& schedule, int depth, std::string& out) {
         break;
       case Item::Kind::dot:
         out += indent + "dot " + view_text(item->a) + " * " + view_text(item->b) +
-               " += " + view_text(item->c) + "\n";
+               " += " + view_text(item->c);
+        if (item->pairs.buffer) out += " pairs " + view_text(item->pairs);
+        out += "\n";
         break;
       case Item::Kind::copy:
         out += indent + "copy " + view_text(item->a) + " -> " + view_text(item->b) + "\n";

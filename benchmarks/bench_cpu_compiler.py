@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the CPU compiler's code reaches against stock PyTorch, and how long compiling takes.
+
+    python benchmarks/bench_cpu_compiler.py --out benchmarks/results/NAME.json
+
+Groups: memory-bound operators, functions of rows and of elements, matrix products, attention as a
+user's own Triton kernel. Ratios are ATen's time by ours on the same tensors, see bench_ops.py.
+Compile times are those behind Triton's front end: Triton IR to an object file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from attention_kernel import attention
+from bench_ops import burst_us, machine_name, measure
+from operator_cases import Call, make_call, make_matmul
+
+import tilewise
+
+MEMORY_BOUND = ("add", "mul", "relu", "mul_scalar", "sum", "mean", "amax")
+COMPUTE = ("softmax", "layer_norm", "gelu", "cross_entropy")
+SHAPES = ((1024, 4096), (4096, 4096))
+MATMULS = ((512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (1000, 1111, 1234))
+GROUPS = ("memory", "compute", "matmul", "attention", "compile")
+
+
+def compare(ours: Call, theirs: Call) -> tuple[float, float]:
+    """Medians in us of calls that take turns."""
+    times: tuple[list[float], list[float]] = ([], [])
+    once = burst_us(theirs, 2, "cpu")
+    count = max(1, int(4000 / once))
+    ours()
+    for _ in range(15):
+        times[0].append(burst_us(ours, count, "cpu"))
+        times[1].append(burst_us(theirs, count, "cpu"))
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def row(group: str, name: str, dtype: str, ours: float, theirs: float) -> dict[str, object]:
+    """One line of the table, printed."""
+    threads = torch.get_num_threads()
+    ratio = theirs / ours
+    print(
+        f"{group:10} {name:28} {dtype:9} {threads} threads  tilewise {ours:10.1f} us  "
+        f"ATen {theirs:10.1f} us  ratio {ratio:.2f}",
+        flush=True,
+    )
+    return {
+        "group": group,
+        "case": name,
+        "dtype": dtype,
+        "threads": threads,
+        "tilewise_us": round(ours, 2),
+        "aten_us": round(theirs, 2),
+        "ratio": round(ratio, 3),
+    }
+
+
+def operator_rows(group: str, names: tuple[str, ...]) -> list[dict[str, object]]:
+    rows = []
+    for dtype in ("float32", "bfloat16"):
+        for shape in SHAPES:
+            for name in names:
+                call = make_call(name, shape, getattr(torch, dtype), "cpu")
+                ours, theirs, _ = measure(call, "cpu", False)
+                rows.append(row(group, f"{name} {shape[0]}x{shape[1]}", dtype, ours, theirs))
+    return rows
+
+
+def matmul_rows() -> list[dict[str, object]]:
+    rows = []
+    for dtype in ("float32", "bfloat16"):
+        for m, n, k in MATMULS:
+            call = make_matmul(m, n, k, getattr(torch, dtype), "cpu")
+            ours, theirs, _ = measure(call, "cpu", False)
+            rows.append(row("matmul", f"mm {m}x{n}x{k}", dtype, ours, theirs))
+    return rows
+
+
+def attention_rows() -> list[dict[str, object]]:
+    q, k, v = (torch.randn(1, 8, 1024, 64) for _ in range(3))
+    torch.testing.assert_close(attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
+    times = compare(lambda: attention(q, k, v), lambda: F.scaled_dot_product_attention(q, k, v))
+    return [row("attention", "forward 1x8x1024x64", "float32", *times)]
+
+
+def compile_rows(store: Path) -> list[dict[str, object]]:
+    """Median compile time of the pointwise kernels and of the matrix products in the store."""
+    from tilewise.cli.kernel_requests import stored, stored_names
+    from tilewise.cli.kernel_stages import runtime_target, stages
+    from tilewise.triton_backend import native, object_file
+
+    target = runtime_target("cpu")
+    described = native.describe_cpu_target(native.cpu_target())
+    times: dict[str, list[float]] = {"pointwise": [], "matmul": []}
+    for name in sorted(set(stored_names(store))):
+        kernel, _, function = name.partition(":")
+        group = "matmul" if kernel == "matmul/mm" else "pointwise" if function == "kernel" else ""
+        requests = [r for r in stored(store, kernel, function) if r.target == target]
+        if not group or not requests or len(times[group]) >= 20:
+            continue
+        texts = dict(stages(requests[0]))
+        samples = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            native.compile_ttir(texts["ttir"], native.cpu_target(), function)
+            object_file.emit(texts["llvm"], **described)
+            samples.append((time.perf_counter() - begin) * 1e3)
+        times[group].append(statistics.median(samples))
+    rows: list[dict[str, object]] = []
+    for group, found in times.items():
+        if found:
+            median = statistics.median(found)
+            print(f"compile    {group}: median {median:.0f} ms of {len(found)} kernels")
+            rows.append({"group": "compile", "case": group, "median_ms": round(median, 1)})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--groups", nargs="+", default=GROUPS, choices=GROUPS)
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--store", type=Path, default=Path.home() / ".cache" / "tilewise")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    rows: list[dict[str, object]] = []
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        if "memory" in options.groups:
+            rows += operator_rows("memory", MEMORY_BOUND)
+        if "compute" in options.groups:
+            rows += operator_rows("compute", COMPUTE)
+        if "matmul" in options.groups:
+            rows += matmul_rows()
+        if "attention" in options.groups:
+            rows += attention_rows()
+    compiled = compile_rows(options.store) if "compile" in options.groups else []
+    for group in dict.fromkeys(str(r["group"]) for r in rows):
+        ratios = [float(str(r["ratio"])) for r in rows if r["group"] == group]
+        geomean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        print(f"{group:10} geomean {geomean:.2f}, lowest {min(ratios):.2f}")
+    if options.out is not None:
+        result = {
+            "machine": machine_name("cpu").split(",")[0],
+            "torch": torch.__version__,
+            "tilewise": tilewise.__version__,
+            "rows": rows + compiled,
+        }
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
