@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from attention_kernel import attention
-from bench_ops import burst_us, machine_name, measure
+from bench_ops import burst_us, keep_freed_memory, machine_name, measure
 from operator_cases import Call, make_call, make_matmul
 
 import tilewise
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path.home() / ".cache" / "tilewise")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    keep_freed_memory()
     rows: list[dict[str, object]] = []
     for threads in options.threads:
         torch.set_num_threads(threads)

@@ -12,7 +12,8 @@ and whether the lanes are the last AXIS. LOG selects log_softmax. Rows are scale
 reciprocal: a division per element costs more than the exponential (AVX-512), and the result stays
 within 1.5 ulp. Everything is computed in ACC (fp32, or fp64 for fp64 input); the output dtype is
 that of the output pointer (half_to_float). A row of only -inf, or with a NaN or +inf, gives NaN, as
-in ATen; with SAFE a row of only -inf gives 0.
+in ATen; with SAFE a row of only -inf gives 0. STREAM stores past the cache (CPUs, outputs that no
+cache holds).
 
 `masked_*` leave out elements whose mask is set.
 """
@@ -43,7 +44,7 @@ def _shift(maximum, SAFE: tl.constexpr):
 @triton.jit
 def forward_tile(
     x, out, lane, kept_mask, length, stride_x, stride_out, AXIS: tl.constexpr, LANES: tl.constexpr,
-    ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr,
+    ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr, STREAM: tl.constexpr,
 ):  # fmt: skip
     """length <= LANES."""
     mask = (lane < length) & kept_mask
@@ -55,7 +56,12 @@ def forward_tile(
         result = shifted - tl.log(total)
     else:
         result = _scaled(exponential, total, SAFE)
-    tl.store(out, result.to(out.dtype.element_ty), mask=mask)
+    tl.store(
+        out,
+        result.to(out.dtype.element_ty),
+        mask=mask,
+        cache_modifier=".cs" if STREAM else "",
+    )
 
 
 @triton.jit
@@ -92,7 +98,7 @@ def _totals(maximum, total, AXIS: tl.constexpr):
 @triton.jit
 def forward_loop(
     x, out, lane, kept_mask, length, stride_x, stride_out, AXIS: tl.constexpr, LANES: tl.constexpr,
-    ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr,
+    ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr, STREAM: tl.constexpr,
 ):  # fmt: skip
     """Any length."""
     maximum = tl.full(x.shape, float("-inf"), ACC)
@@ -110,7 +116,12 @@ def forward_loop(
         offset = tl.cast(start, tl.int64)
         value = tl.load(x + offset * stride_x, mask=mask, other=0.0).to(ACC)
         result = _result(value, maximum, total, LOG, SAFE)
-        tl.store(out + offset * stride_out, result.to(out.dtype.element_ty), mask=mask)
+        tl.store(
+            out + offset * stride_out,
+            result.to(out.dtype.element_ty),
+            mask=mask,
+            cache_modifier=".cs" if STREAM else "",
+        )
 
 
 @triton.jit

@@ -9,7 +9,10 @@
 #include <ATen/ops/_softmax_meta.h>
 
 #include <algorithm>
+#include <array>
+#include <string>
 
+#include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
 #include "ops/framework/pointwise.h"
 #include "ops/normalization/row_kernel.h"
@@ -63,14 +66,17 @@ SoftmaxTile choose_tile(const Rows& rows, bool on_cpu) {
 
 at::ScalarType compute_dtype(const Tensor& tensor) { return sum_dtype(tensor.scalar_type()); }
 
-// The kernels' ACC and two flags.
-const char* literals(at::ScalarType compute, bool first, bool second) {
-  static constexpr const char* kText[2][2][2] = {
-      {{", tl.float32, False, False", ", tl.float32, False, True"},
-       {", tl.float32, True, False", ", tl.float32, True, True"}},
-      {{", tl.float64, False, False", ", tl.float64, False, True"},
-       {", tl.float64, True, False", ", tl.float64, True, True"}}};
-  return kText[compute == at::kDouble][first][second];
+// The kernels' ACC and flags. Three flags: the texts are made once, a call allocates none.
+const char* literals(at::ScalarType compute, bool first, bool second, bool third) {
+  static const auto kTexts = [] {
+    std::array<std::string, 16> texts;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      texts[i] = i & 8 ? ", tl.float64" : ", tl.float32";
+      for (const size_t bit : {4, 2, 1}) texts[i] += i & bit ? ", True" : ", False";
+    }
+    return texts;
+  }();
+  return kTexts[(compute == at::kDouble) * 8 + first * 4 + second * 2 + third].c_str();
 }
 const char* literals(at::ScalarType compute, bool flag) {
   static constexpr const char* kText[2][2] = {{", tl.float32, False", ", tl.float32, True"},
@@ -128,7 +134,8 @@ void forward(const Tensor& self, int64_t dim, const Tensor& out, bool is_log, bo
     return forward_in_parts(self, dim, out, is_log, compute);
   const SoftmaxTile tile = choose_tile(rows, self.is_cpu());
   (tile.holds_row ? in_tile : in_loop)
-      .launch({{&self}, {&out, true}}, rows, tile, literals(compute, is_log, is_safe));
+      .launch({{&self}, {&out, true}}, rows, tile,
+              literals(compute, is_log, is_safe, exceeds_caches(out)));
 }
 
 void backward_in_parts(const Tensor& grad, const Tensor& output, int64_t dim,
