@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from pointwise.arithmetic import quotient
+from pointwise.arithmetic import clamp, minimum, quotient
 
 
 @triton.jit
@@ -70,3 +70,173 @@ def gelu_backward(grad_output, x, approximate: tl.constexpr):
         pdf = 0.3989422804014327 * libdevice.exp(-0.5 * x * x)  # 1 / sqrt(2 pi)
         slope = cdf + x * pdf
     return grad_output * slope
+
+
+@triton.jit
+def elu(x, alpha, scale, input_scale):
+    return tl.where(x < 0, libdevice.expm1(x * input_scale) * (alpha * scale), x * scale)
+
+
+@triton.jit
+def elu_backward(grad_output, x, alpha, scale, input_scale, is_result: tl.constexpr):
+    """`x` is the input, or the result, from which exp(input) follows."""
+    if is_result:
+        slope = input_scale * (x + alpha * scale)
+    else:
+        slope = input_scale * (alpha * scale) * libdevice.exp(x * input_scale)
+    return grad_output * tl.where(x <= 0, slope, scale)
+
+
+@triton.jit
+def celu(x, alpha):
+    return tl.where(x < 0, libdevice.expm1(x * (1 / alpha)) * alpha, x)
+
+
+@triton.jit
+def hardshrink(x, limit):
+    return tl.where((x >= -limit) & (x <= limit), 0.0, x)
+
+
+@triton.jit
+def softshrink(x, limit):
+    """NaN stays NaN."""
+    return tl.where(x > limit, x - limit, tl.where(x < -limit, x + limit, x * 0))
+
+
+@triton.jit
+def shrink_backward(grad_output, x, limit):
+    return tl.where((x >= -limit) & (x <= limit), 0.0, grad_output)
+
+
+@triton.jit
+def hardsigmoid(x):
+    return clamp(x + 3, 0.0, 6.0) / 6
+
+
+@triton.jit
+def hardsigmoid_backward(grad_output, x):
+    return tl.where((x > -3) & (x < 3), grad_output * 0.16666666666666666, 0.0)
+
+
+@triton.jit
+def hardswish(x):
+    return x * clamp(x + 3, 0.0, 6.0) / 6
+
+
+@triton.jit
+def hardswish_backward(grad_output, x):
+    inside = grad_output * (x / 3 + 0.5)
+    return tl.where(x <= -3, 0.0, tl.where(x < 3, inside, grad_output))
+
+
+@triton.jit
+def hardtanh_backward(grad_output, x, low, high):
+    return tl.where((x <= low) | (x >= high), 0.0, grad_output)
+
+
+@triton.jit
+def leaky_relu(x, slope):
+    return tl.where(x > 0, x, x * slope)
+
+
+@triton.jit
+def leaky_relu_backward(x, grad_output, slope, is_result: tl.constexpr):
+    """ATen's iterator holds the input before the gradient; the result has the input's sign."""
+    return tl.where(x > 0, grad_output, grad_output * slope)
+
+
+@triton.jit
+def prelu_backward(x, weight, grad_output):
+    """Gradients of input and weight, before the latter is summed."""
+    positive = x > 0
+    grad_x = tl.where(positive, grad_output, weight * grad_output)
+    return grad_x, tl.where(positive, 0.0, x * grad_output)
+
+
+@triton.jit
+def softplus(x, beta, limit):
+    """log(1 + exp(beta x)) / beta; x itself beyond the limit, where the two agree."""
+    scaled = x * beta
+    return tl.where(scaled > limit, x, libdevice.log1p(libdevice.exp(scaled)) / beta)
+
+
+@triton.jit
+def softplus_backward(grad_output, x, beta, limit):
+    scaled = x * beta
+    e = libdevice.exp(scaled)
+    return tl.where(scaled > limit, grad_output, grad_output * e / (e + 1))
+
+
+@triton.jit
+def mish(x):
+    return x * libdevice.tanh(libdevice.log1p(libdevice.exp(x)))
+
+
+@triton.jit
+def mish_backward(grad_output, x):
+    s = sigmoid(x)
+    t = libdevice.tanh(libdevice.log1p(libdevice.exp(x)))
+    return grad_output * (t + x * s * (1 - t * t))
+
+
+@triton.jit
+def glu(value, gate):
+    return value * sigmoid(gate)
+
+
+@triton.jit
+def glu_backward(grad_output, value, gate):
+    """Gradients of both halves."""
+    s = sigmoid(gate)
+    return grad_output * s, (1 - s) * s * grad_output * value
+
+
+@triton.jit
+def log_sigmoid(x):
+    """The result, and exp(-|x|) for the backward pass."""
+    e = libdevice.exp(-tl.abs(x))
+    return minimum(x, tl.zeros_like(x)) - libdevice.log1p(e), e
+
+
+@triton.jit
+def log_sigmoid_backward(grad_output, x):
+    """1 - sigmoid(x), from exp(-|x|), which cannot overflow."""
+    e = libdevice.exp(-tl.abs(x))
+    tail = e / (1 + e)
+    return tl.where(x < 0, 1 - tail, tail) * grad_output
+
+
+@triton.jit
+def logit(x):
+    return libdevice.log(quotient(x, 1 - x))
+
+
+@triton.jit
+def logit_clamped(x, eps):
+    y = clamp(x, eps, 1 - eps)
+    return libdevice.log(quotient(y, 1 - y))
+
+
+@triton.jit
+def logit_backward(grad_output, x):
+    """NaN outside of [0, 1]; infinite at its ends, whatever the gradient's sign is there."""
+    outside = (x < 0) | (x > 1)
+    return tl.where(outside, float("nan"), quotient(grad_output, x * (1 - x)))
+
+
+@triton.jit
+def logit_clamped_backward(grad_output, x, eps):
+    outside = (x < eps) | (x > 1 - eps)
+    return tl.where(outside, 0.0, quotient(grad_output, x * (1 - x)))
+
+
+@triton.jit
+def add_relu(x, y, alpha):
+    """ATen's clamps to the largest finite number."""
+    total = x + alpha * y
+    if total.dtype == tl.float32:
+        return clamp(total, 0.0, 3.4028234663852886e38)
+    elif total.dtype == tl.float64:
+        return clamp(total, 0.0, tl.full(total.shape, 1.7976931348623157e308, tl.float64))
+    else:
+        return tl.maximum(total, 0)

@@ -66,7 +66,11 @@ def divide(x, y):
 
 @triton.jit
 def negate(x):
-    return -x
+    """Triton's -x is 0 - x, which loses the sign of -0."""
+    if x.dtype.is_floating():
+        return x * -1.0
+    else:
+        return -x
 
 
 @triton.jit
@@ -109,27 +113,67 @@ def cube(x):
 
 @triton.jit
 def floor(x):
-    return tl.floor(x)
+    if x.dtype.is_floating():
+        return tl.floor(x)
+    else:
+        return x
 
 
 @triton.jit
 def ceil(x):
-    return tl.ceil(x)
+    if x.dtype.is_floating():
+        return tl.ceil(x)
+    else:
+        return x
 
 
 @triton.jit
 def truncate(x):
-    return libdevice.trunc(x)
+    if x.dtype.is_floating():
+        return libdevice.trunc(x)
+    else:
+        return x
 
 
 @triton.jit
 def round_half_even(x):
-    return libdevice.rint(x)
+    if x.dtype.is_floating():
+        return libdevice.rint(x)
+    else:
+        return x
+
+
+@triton.jit
+def any_lane(condition):
+    """Whether the condition holds anywhere in the tile: loops until no lane goes on."""
+    if condition.type.is_block():
+        return tl.max(condition.to(tl.int32)) != 0
+    else:
+        return condition
+
+
+@triton.jit
+def integer_power(x, exponent):
+    """By squaring. Negative exponents round 1 / x^n towards zero."""
+    x, exponent = tl.broadcast(x, exponent)
+    result = tl.full(x.shape, 1, x.dtype)
+    base = x
+    rest = exponent
+    while any_lane(rest > 0):
+        result = tl.where((rest & 1) != 0, result * base, result)
+        base = base * base
+        rest = rest >> 1
+    is_odd = (exponent & 1) != 0
+    inverse = tl.where(x == 1, 1, tl.where(x == -1, tl.where(is_odd, -1, 1), 0)).to(x.dtype)
+    return tl.where(exponent < 0, inverse, result)
 
 
 @triton.jit
 def power(x, exponent):
-    return libdevice.pow(x, exponent)
+    if x.dtype.is_floating():
+        return libdevice.pow(x, exponent)
+    else:
+        return integer_power(x, exponent)
 
 
 @triton.jit
@@ -146,6 +190,17 @@ def minimum(x, y):
         return tl.minimum(x, y, propagate_nan=tl.PropagateNan.ALL)
     else:
         return tl.minimum(x, y)
+
+
+@triton.jit
+def maximum_number(x, y):
+    """fmax: NaN only if both are."""
+    return tl.maximum(x, y)
+
+
+@triton.jit
+def minimum_number(x, y):
+    return tl.minimum(x, y)
 
 
 @triton.jit
@@ -188,3 +243,29 @@ def limit_norm(x, norm, limit):
     """x scaled down where its norm exceeds the limit; ATen keeps the quotient off infinity."""
     scale = quotient(limit + norm * 0, norm + 1e-7)
     return tl.where(norm > limit, x * scale, x)
+
+
+def fraction(x):
+    return x - libdevice.trunc(x)
+
+
+@triton.jit
+def degrees_to_radians(x):
+    return x * 0.017453292519943295
+
+
+@triton.jit
+def radians_to_degrees(x):
+    return x * 57.29577951308232
+
+
+@triton.jit
+def hypotenuse(x, y):
+    """sqrt(x^2 + y^2) from the quotient of the smaller to the larger, which cannot overflow."""
+    a, b = tl.abs(x), tl.abs(y)
+    larger = tl.maximum(a, b)
+    smaller = tl.minimum(a, b)
+    ratio = quotient(smaller, tl.where(larger == 0, 1.0, larger))
+    length = larger * square_root(1 + ratio * ratio)
+    length = tl.where(larger == float("inf"), larger, length)
+    return tl.where((larger < float("inf")) & ((x != x) | (y != y)), float("nan"), length)

@@ -2,6 +2,7 @@
 """Scalar functions on the bits of integers and bools; bools arrive as one bit."""
 
 import triton
+import triton.language as tl
 
 
 @triton.jit
@@ -22,3 +23,20 @@ def bitwise_xor(x, y):
 @triton.jit
 def bitwise_not(x):
     return ~x
+
+
+@triton.jit
+def shift_left(x, amount):
+    """0 for amounts that are negative or at least the width."""
+    width: tl.constexpr = x.dtype.primitive_bitwidth
+    valid = (amount >= 0) & (amount < width)
+    return tl.where(valid, x << tl.where(valid, amount, 0), 0)
+
+
+@triton.jit
+def shift_right(x, amount):
+    """For amounts that are negative or too large only copies of the sign are left."""
+    width: tl.constexpr = x.dtype.primitive_bitwidth
+    valid = (amount >= 0) & (amount < width)
+    fill = tl.where(x < 0, -1, 0).to(x.dtype)
+    return tl.where(valid, x >> tl.where(valid, amount, 0), fill)

@@ -64,3 +64,43 @@ def select(condition, x, y):
 @triton.jit
 def masked_fill(x, mask, value):
     return tl.where(mask != 0, value, x)
+
+
+@triton.jit
+def logical_xor(x, y):
+    return (x != 0) != (y != 0)
+
+
+@triton.jit
+def is_infinite(x):
+    if x.dtype.is_floating():
+        return tl.abs(x) == float("inf")
+    else:
+        return x != x
+
+
+@triton.jit
+def is_positive_infinity(x):
+    if x.dtype.is_floating():
+        return x == float("inf")
+    else:
+        return x != x
+
+
+@triton.jit
+def is_negative_infinity(x):
+    if x.dtype.is_floating():
+        return x == float("-inf")
+    else:
+        return x != x
+
+
+@triton.jit
+def heaviside(x, at_zero):
+    """NaN counts as negative."""
+    return tl.where(x == 0, at_zero, (x > 0).to(x.dtype))
+
+
+@triton.jit
+def masked_fill_value(x, mask, value):
+    return tl.where(mask != 0, value, x)

@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <deque>
+#include <unordered_set>
 
 #include "dispatch/previous_kernel.h"
 
@@ -37,14 +38,22 @@ Form form_of(const c10::FunctionSchema& schema) {
   return Form::functional;
 }
 
-// Whether `candidate` takes `functional`'s arguments, then only out= ones.
-bool is_same_operator(const c10::FunctionSchema& functional, const c10::FunctionSchema& candidate) {
+constexpr int kNoNumber = -1;
+
+// Whether `candidate` takes `functional`'s arguments, then only out= ones. At position `number` it
+// takes a number where `functional` takes a tensor.
+bool is_same_operator(const c10::FunctionSchema& functional, const c10::FunctionSchema& candidate,
+                      int number = kNoNumber) {
   const auto& expected = functional.arguments();
   const auto& actual = candidate.arguments();
   if (actual.size() < expected.size()) return false;
-  for (size_t i = 0; i < expected.size(); ++i)
-    if (expected[i].name() != actual[i].name() || *expected[i].type() != *actual[i].type())
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (expected[i].name() != actual[i].name()) return false;
+    const bool replaced = static_cast<int>(i) == number;
+    if (replaced ? actual[i].type()->kind() != c10::TypeKind::NumberType
+                 : *expected[i].type() != *actual[i].type())
       return false;
+  }
   for (size_t i = expected.size(); i < actual.size(); ++i)
     if (!actual[i].is_out()) return false;
   return true;
@@ -79,6 +88,11 @@ bool is_decomposed_by_autograd(const c10::OperatorHandle& handle) {
          !handle.hasKernelForDispatchKey(c10::DispatchKey::Autograd);
 }
 
+std::unordered_set<c10::OperatorName>& taken_over() {
+  static std::unordered_set<c10::OperatorName> names;
+  return names;
+}
+
 void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
                const FormBinding& binding, Form form, const Registration& registration) {
   TORCH_CHECK(!is_decomposed_by_autograd(handle),
@@ -88,9 +102,13 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
   static int next_id = 0;
   const int id = next_id++;
   TORCH_INTERNAL_ASSERT(id < kMaxOverloads);
+  taken_over().insert(handle.operator_name());
   for (int backend = 0; backend < kBackends; ++backend) {
     if (libraries[backend] == nullptr) continue;
     if (registration.gpu_only && static_cast<Backend>(backend) == Backend::cpu) continue;
+    const bool has_kernel = handle.hasComputedKernelForDispatchKey(kBackendKeys[backend]);
+    // _add_relu exists on CPUs only.
+    if (!has_kernel && registration.kernel_without_scope == nullptr) continue;
     OverloadEntry& entry = binding.entries[backend];
     TORCH_CHECK(entry.handle == nullptr,
                 "tilewise: two registrations claim aten::", overload_name(handle.operator_name()));
@@ -99,45 +117,75 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
     entry.form = form;
     entry.id = id;
     entry.handle = &handle;
-    const bool is_new = registration.kernel_without_scope != nullptr &&
-                        !handle.hasComputedKernelForDispatchKey(kBackendKeys[backend]);
-    entry.previous = is_new ? registration.kernel_without_scope()
-                            : computed_kernel(handle, kBackendKeys[backend]);
+    entry.previous = has_kernel ? computed_kernel(handle, kBackendKeys[backend])
+                                : registration.kernel_without_scope();
     libraries[backend]->impl(("aten::" + entry.name).c_str(), binding.make_function());
     add_entry(entry);
   }
 }
 
-void install_registration(torch::Library* libraries[kBackends], const Registration& registration) {
-  const std::string full = registration.name;
+const c10::OperatorHandle& find_operator(const std::string& full) {
   const size_t dot = full.find('.');
-  const std::string base = full.substr(0, dot);
   const std::string overload = dot == std::string::npos ? "" : full.substr(dot + 1);
-  auto found = c10::Dispatcher::singleton().findSchema({"aten::" + base, overload});
+  auto found = c10::Dispatcher::singleton().findSchema({"aten::" + full.substr(0, dot), overload});
   TORCH_CHECK(found.has_value(), "tilewise: this PyTorch has no operator aten::", full);
-  const c10::OperatorHandle& declared = *keep(*found);
+  return *keep(*found);
+}
+
+// "add" -> "add_", "__lshift__" -> "__ilshift__", as Python names them.
+std::string inplace_name(const std::string& base) {
+  return base.starts_with("__") ? "__i" + base.substr(2) : base + "_";
+}
+
+// Calls `take(overload)` for the overloads of the form `form` that belong to the same kernel as
+// `declared`, with a number at position `number`, until it returns true.
+template <class Take>
+void visit_siblings(const c10::OperatorHandle& declared, Form form, int number, Take&& take) {
+  const std::string base = declared.operator_name().name.substr(6);
+  const auto range =
+      overloads_by_base().equal_range(form == Form::inplace ? inplace_name(base) : base);
+  for (auto it = range.first; it != range.second; ++it) {
+    auto candidate = c10::Dispatcher::singleton().findSchema(it->second);
+    if (!candidate || form_of(candidate->schema()) != form) continue;
+    if (!is_same_operator(declared.schema(), candidate->schema(), number)) continue;
+    // A form that PyTorch itself decomposes reaches another one, which is ours.
+    if (is_decomposed_by_autograd(*candidate)) continue;
+    if (take(*candidate)) return;
+  }
+}
+
+void install_registration(torch::Library* libraries[kBackends], const Registration& registration) {
+  const c10::OperatorHandle& declared = find_operator(registration.name);
   const Form form = form_of(declared.schema());
-  const FormBinding& binding = registration.forms[static_cast<int>(form)];
-  TORCH_CHECK(binding.make_function != nullptr, "tilewise: aten::", full,
+  const FormBinding& binding = registration.forms[static_cast<size_t>(form)];
+  TORCH_CHECK(binding.make_function != nullptr, "tilewise: aten::", registration.name,
               " is of a form that its registration does not offer");
   take_over(libraries, declared, binding, form, registration);
   if (form != Form::functional || !registration.derive_forms) return;
-
-  // The in-place and out= forms that PyTorch derives from the same kernel.
   for (const Form other : {Form::inplace, Form::out}) {
-    const FormBinding& other_binding = registration.forms[static_cast<int>(other)];
+    const FormBinding& other_binding = registration.forms[static_cast<size_t>(other)];
     if (other_binding.make_function == nullptr) continue;
-    const auto range = overloads_by_base().equal_range(other == Form::inplace ? base + "_" : base);
-    for (auto it = range.first; it != range.second; ++it) {
-      auto candidate = c10::Dispatcher::singleton().findSchema(it->second);
-      if (!candidate || form_of(candidate->schema()) != other) continue;
-      if (!is_same_operator(declared.schema(), candidate->schema())) continue;
-      // A form that PyTorch itself decomposes reaches the functional or out= form, which is ours.
-      if (is_decomposed_by_autograd(*candidate)) continue;
-      take_over(libraries, *keep(*candidate), other_binding, other, registration);
-      break;
-    }
+    visit_siblings(declared, other, kNoNumber, [&](const c10::OperatorHandle& overload) {
+      take_over(libraries, *keep(overload), other_binding, other, registration);
+      return true;
+    });
   }
+}
+
+// After all registrations: the overloads with a number that none of them has named.
+void install_with_numbers(torch::Library* libraries[kBackends], const Registration& registration) {
+  if (!registration.derive_forms) return;
+  const c10::OperatorHandle& declared = find_operator(registration.name);
+  for (int number = 0; number < 2; ++number)
+    for (const Form form : {Form::functional, Form::inplace, Form::out}) {
+      const FormBinding& binding = registration.with_number[number][static_cast<size_t>(form)];
+      if (binding.make_function == nullptr) continue;
+      visit_siblings(declared, form, number, [&](const c10::OperatorHandle& overload) {
+        if (taken_over().count(overload.operator_name()) != 0) return false;
+        take_over(libraries, *keep(overload), binding, form, registration);
+        return true;
+      });
+    }
 }
 
 // Overriding a kernel warns once a process ("Overriding a previously registered kernel"). It is
@@ -165,13 +213,15 @@ void OverloadEntry::reset() {
   fallbacks_.clear();
 }
 
-Registration::Registration(const char* operator_name, FormBinding functional, FormBinding inplace,
-                           FormBinding out, bool derive, KernelMaker without_scope, bool on_gpu)
+Registration::Registration(const char* operator_name, FormBindings bindings, bool derive,
+                           KernelMaker without_scope, bool on_gpu, FormBindings first_is_number,
+                           FormBindings second_is_number)
     : name(operator_name),
-      forms{functional, inplace, out},
+      forms(bindings),
       derive_forms(derive),
       kernel_without_scope(without_scope),
-      gpu_only(on_gpu) {
+      gpu_only(on_gpu),
+      with_number{first_is_number, second_is_number} {
   registrations().push_back(this);
 }
 
@@ -199,6 +249,8 @@ void install() {
     torch::Library* libraries[kBackends] = {cpu, gpu};
     for (const Registration* registration : registrations())
       install_registration(libraries, *registration);
+    for (const Registration* registration : registrations())
+      install_with_numbers(libraries, *registration);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -52,24 +53,28 @@ struct OverloadEntry {
 
 // Registers one form of an operator at both backends; instantiated by the ops framework.
 struct FormBinding {
-  OverloadEntry* entries;  // [kBackends]
-  torch::CppFunction (*make_function)();
+  OverloadEntry* entries = nullptr;                 // [kBackends]
+  torch::CppFunction (*make_function)() = nullptr;  // nullptr where the form is not offered
 };
 
 using KernelMaker = c10::KernelFunction (*)();
+using FormBindings = std::array<FormBinding, 3>;  // by Form
 
 // A static object for each operator that a family file declares.
 struct Registration {
   // `name`: the overload in its functional form ("add.Tensor"), or the only form it has
   // ("fill_.Scalar"). With `derive_forms`, the in-place and out= overloads of the same kernel are
-  // taken over as well.
-  Registration(const char* name, FormBinding functional, FormBinding inplace, FormBinding out,
-               bool derive_forms, KernelMaker kernel_without_scope = {}, bool gpu_only = false);
+  // taken over as well, and the overloads in which a number replaces the first or second tensor,
+  // unless another registration names them.
+  Registration(const char* name, FormBindings forms, bool derive_forms,
+               KernelMaker kernel_without_scope = nullptr, bool gpu_only = false,
+               FormBindings first_is_number = {}, FormBindings second_is_number = {});
   const char* name;
-  FormBinding forms[3];  // by Form; make_function == nullptr where the form is not offered
+  FormBindings forms;
   bool derive_forms;
   KernelMaker kernel_without_scope;  // what serves without us where PyTorch has no kernel
   bool gpu_only;                     // an operator that exists for GPUs alone (cuDNN's spelling)
+  FormBindings with_number[2];       // by the number's position
 };
 
 // Takes the operators over for every backend that this PyTorch has. Called once, by the C API; the

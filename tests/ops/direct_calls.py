@@ -65,6 +65,12 @@ KEYWORDS: dict[str, dict[str, Any]] = {
     "_fused_sgd_": _SGD,
 }
 
+
+def _log_sigmoid_backward() -> Arguments:
+    x = _x(5, 7) - 0.75
+    return [_x(5, 7), x, torch.exp(-x.abs())]
+
+
 # Operator -> arguments up to the out= ones.
 MATCHED: dict[str, Callable[[], Arguments]] = {
     "_amp_foreach_non_finite_check_and_unscale_": lambda: [
@@ -113,6 +119,8 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "clamp": lambda: [_x(5, 7), 0.4, 0.8],
     "clamp_": lambda: [_x(5, 7), None, 0.8],
     "count_nonzero.dim_IntList": lambda: [_x(5, 7) - 0.5, [1]],
+    "clamp.Tensor": lambda: [_x(5, 7), _x(7), _x(5, 1)],
+    "clamp_.Tensor": lambda: [_x(5, 7), _x(7), None],
     "embedding": lambda: [_x(9, 7), torch.tensor([[1, 8], [0, 3]])],
     "embedding_dense_backward": lambda: [_x(2, 7), torch.tensor([4, 4]), 9, -1, False],
     "eye.m_out": lambda: [5, 7],
@@ -123,16 +131,23 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "gelu": lambda: [_x(5, 7)],
     "gelu_": lambda: [_x(5, 7)],
     "gelu_backward": lambda: [_x(5, 7), _x(5, 7)],
+    "glu": lambda: [_x(5, 8), 1],
+    "glu_backward": lambda: [_x(5, 4), _x(5, 8), 1],
     "linalg_vector_norm": lambda: [_x(5, 7), 2.0, [1]],
     "linspace": lambda: [-1.0, 3.0, 11],
     "linspace.out": lambda: [-1.0, 3.0, 11],
     "logspace.out": lambda: [-1.0, 3.0, 11, 2.0],
     "logsumexp": lambda: [_x(5, 7), [1]],
+    "log_sigmoid_backward": _log_sigmoid_backward,
+    "masked_fill.Tensor": lambda: [_x(5, 7), _x(5, 7) > 0.5, torch.tensor(2.0)],
+    "masked_fill_.Tensor": lambda: [_x(5, 7), _x(7) > 0.5, torch.tensor(2.0)],
     "masked_fill": lambda: [_x(5, 7), _x(5, 7) > 0.5, 2.0],
     "masked_fill_": lambda: [_x(5, 7), _x(7) > 0.5, 2.0],
     "mean.dim": lambda: [_x(5, 7), [1]],
     "mean.out": lambda: [_x(5, 7), [1]],
     "mm": lambda: [_x(5, 7), _x(7, 3)],
+    "mvlgamma": lambda: [_x(5, 7) + 2, 3],
+    "mvlgamma_": lambda: [_x(5, 7) + 2, 3],
     "native_layer_norm": lambda: [_x(5, 7), [7], _x(7), _x(7), 1e-5],
     "native_layer_norm_backward": _layer_norm_backward,
     "new_full": lambda: [_x(5, 7), [2, 3], 2.5],
@@ -153,6 +168,10 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "where": lambda: [_x(5, 7) > 0.5, _x(5, 7), _x(7)],
     **NORM_AND_LOSS_CALLS,
 }
+
+
+# Operators on integers only, by the start of their names.
+_INTEGER = ("bitwise", "gcd", "lcm", "__lshift__", "__rshift__", "__ilshift__", "__irshift__")
 
 
 def _scalar_argument(kind: str) -> Any:
@@ -190,8 +209,10 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
     else:
         required = [a for a in ordinary if not a.has_default_value() and not a.kwarg_only]
         values = [_scalar_argument(str(a.type)) for a in required]
-        if base.startswith("bitwise"):
-            values = [(v * 8).to(torch.int64) for v in values]
+        if base.startswith(_INTEGER):
+            values = [(v * 8).long() if isinstance(v, torch.Tensor) else 2 for v in values]
+        if "_polynomial_" in base:
+            values = [v * 4 for v in values]
         if base == "_foreach_add" or base == "_foreach_add_":
             values = values[:2]
         if base.startswith("_foreach") and len(values) > 1 and isinstance(values[1], torch.Tensor):
@@ -201,7 +222,7 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
             return [*_moved(values[:3], device), values[3]], {}
     outs: dict[str, Any] = {
         a.name: torch.empty(
-            0, dtype=torch.int64 if a.name in _INDICES else _out_dtype(base, values)
+            0, dtype=torch.int64 if a.name in _INDICES else _out_dtype(base, a.name)
         )
         for a in schema.arguments
         if a.is_out
@@ -211,6 +232,8 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
     keywords = outs | KEYWORDS.get(base, {})
     if any(a.name == "device" for a in schema.arguments):
         keywords["device"] = torch.device(device)
+    if "rounding_mode" in [a.name for a in ordinary]:
+        keywords["rounding_mode"] = "floor"
     if name.endswith(".tensor_lr"):
         keywords["lr"] = torch.tensor(0.1)
     if any(a.name == "dtype" and not a.has_default_value() for a in ordinary):
@@ -222,10 +245,15 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
 
 _INDICES = {"indices", "min_indices", "max_values"}  # max_values: what max.dim_max calls them.
 _COUNTS = {"argmax", "argmin", "count_nonzero"}
-_PREDICATES = {"eq", "ge", "gt", "le", "lt", "ne", "isnan", "all", "any"}
+_PREDICATES = {
+    *("eq", "ge", "gt", "le", "lt", "ne", "all", "any"),
+    *("isnan", "isinf", "isneginf", "isposinf", "signbit"),
+}
 
 
-def _out_dtype(base: str, values: Arguments) -> torch.dtype:
+def _out_dtype(base: str, argument: str) -> torch.dtype:
+    if argument == "exponent":
+        return torch.int32
     if base in _PREDICATES or base.startswith("logical"):
         return torch.bool
-    return torch.int64 if base in _COUNTS or base.startswith("bitwise") else torch.float32
+    return torch.int64 if base in _COUNTS or base.startswith(_INTEGER) else torch.float32

@@ -50,6 +50,8 @@ def tensors_of(result: Any) -> list[torch.Tensor]:
 
 def assert_same(actual: Any, expected: Any, what: str) -> None:
     """Values within PyTorch's default tolerance of the dtype; same dtype, shape and strides."""
+    if isinstance(expected, bool):
+        assert actual is expected, what
     actual_tensors, expected_tensors = tensors_of(actual), tensors_of(expected)
     assert len(actual_tensors) == len(expected_tensors), what
     for a, e in zip(actual_tensors, expected_tensors, strict=True):
@@ -159,7 +161,11 @@ def check_inplace(op: OpInfo, sample: SampleInput) -> None:
         )
         return inplace(first, *args, **kwargs)
 
-    compare(run, f"{op.formatted_name} in-place {sample.summary()}")
+    compare(
+        run,
+        f"{op.formatted_name} in-place {sample.summary()}",
+        lambda: _call(op, sample, _widen),
+    )
 
 
 def check_out(op: OpInfo, sample: SampleInput) -> None:
@@ -209,23 +215,31 @@ def check_error(op: OpInfo, sample: SampleInput) -> None:
     compare(lambda: op(sample.input, *sample.args, **sample.kwargs), f"{op.formatted_name} error")
 
 
-def check_backward(op: OpInfo, sample: SampleInput) -> None:
-    """Gradients of every input that wants one."""
+def _gradients(
+    outputs: list[torch.Tensor], inputs: list[torch.Tensor], create_graph: bool = False
+) -> list[torch.Tensor]:
+    """Of random multiples of the outputs."""
+    outputs = [t for t in outputs if t.requires_grad]
+    if not outputs:
+        return []
+    # Drawn by stock PyTorch in both runs: random operators have numbers of their own.
+    with tilewise.use(active=False):
+        generator = torch.Generator().manual_seed(0)
+        seeds = [torch.randn(t.shape, generator=generator).to(t.device, t.dtype) for t in outputs]
+    grads = torch.autograd.grad(
+        outputs, inputs, seeds, allow_unused=True, create_graph=create_graph
+    )
+    return [g for g in grads if g is not None]
+
+
+def check_backward(op: OpInfo, sample: SampleInput, twice: bool = False) -> None:
+    """Gradients of every input that wants one, or the gradients of those."""
 
     def run(prepare: Callable[[Any], Any] = _clone) -> Any:
         first, args, kwargs = tree_map(prepare, (sample.input, sample.args, sample.kwargs))
-        result = op(first, *args, **kwargs)
-        outputs = [t for t in tensors_of(result) if t.requires_grad]
         inputs = [t for t in tensors_of((first, args, kwargs)) if t.requires_grad]
-        if not outputs:
-            return []
-        # Drawn by stock PyTorch in both runs: random operators have numbers of their own.
-        with tilewise.use(active=False):
-            generator = torch.Generator().manual_seed(0)
-            seeds = [
-                torch.randn(t.shape, generator=generator).to(t.device, t.dtype) for t in outputs
-            ]
-        grads = torch.autograd.grad(outputs, inputs, seeds, allow_unused=True)
-        return [g for g in grads if g is not None]
+        grads = _gradients(tensors_of(op(first, *args, **kwargs)), inputs, create_graph=twice)
+        return _gradients(grads, inputs) if twice else grads
 
-    compare(run, f"{op.formatted_name} backward {sample.summary()}", lambda: run(_widen))
+    what = "double backward" if twice else "backward"
+    compare(run, f"{op.formatted_name} {what} {sample.summary()}", lambda: run(_widen))

@@ -45,7 +45,9 @@ def _cases() -> list[tuple[OpInfo, torch.dtype]]:
 
 def _samples(op: OpInfo, dtype: torch.dtype, requires_grad: bool = False) -> list:
     torch.manual_seed(0)
-    samples = list(op.sample_inputs(DEVICE, dtype, requires_grad=requires_grad))
+    # The reference inputs are those of sample_inputs, extreme values and more layouts.
+    make = op.reference_inputs if FULL and not requires_grad else op.sample_inputs
+    samples = list(make(DEVICE, dtype, requires_grad=requires_grad))
     if SAMPLE_LIMIT is not None and len(samples) > SAMPLE_LIMIT:
         step = len(samples) / SAMPLE_LIMIT
         samples = [samples[int(i * step)] for i in range(SAMPLE_LIMIT)]
@@ -78,6 +80,20 @@ def test_backward(op: OpInfo, dtype: torch.dtype) -> None:
         pytest.skip("PyTorch has no gradient for this dtype")
     for sample in _samples(op, dtype, requires_grad=True):
         forms.check_backward(op, sample)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [op for op in operator_samples.opinfos(tuple(OPINFO_NAMES)) if op.supports_gradgrad],
+    ids=lambda op: op.formatted_name,
+)
+def test_double_backward(op: OpInfo) -> None:
+    dtype = torch.float64 if FULL else torch.float32
+    if dtype not in op.supported_backward_dtypes(DEVICE) or not op.supports_autograd:
+        pytest.skip("PyTorch has no gradient for this dtype")
+    samples = _samples(op, dtype, requires_grad=True)
+    for sample in samples if FULL else samples[:: max(1, len(samples) // 2)]:
+        forms.check_backward(op, sample, twice=True)
 
 
 @pytest.mark.parametrize(

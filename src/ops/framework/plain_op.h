@@ -71,7 +71,7 @@ struct Plain<Op, Result (*)(Args...)> {
       without_scope = [] {
         return c10::KernelFunction::makeFromUnboxedFunction(TORCH_FN(Op::without_scope));
       };
-    return {name, binding, binding, binding, /*derive=*/false, without_scope, is_gpu_only<Op>};
+    return {name, {binding, binding, binding}, /*derive=*/false, without_scope, is_gpu_only<Op>};
   }
 };
 

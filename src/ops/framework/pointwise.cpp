@@ -2,6 +2,7 @@
 #include "ops/framework/pointwise.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "dispatch/refusal.h"
 #include "ops/framework/pointwise_tiles.h"
@@ -19,9 +20,10 @@ DType checked_element_type(at::ScalarType dtype) {
 }
 
 // The integer type of a bool computation only has to hold 0, 1 and small sums of them.
-DType compute_type(at::ScalarType dtype, BoolCompute bool_compute) {
+DType compute_type(at::ScalarType dtype, BoolCompute bool_compute, bool as_stored) {
   if (dtype == at::kBool) return bool_compute == BoolCompute::bit ? DType::i1 : DType::i32;
-  return accumulate_type(checked_element_type(dtype));
+  const DType stored = checked_element_type(dtype);
+  return as_stored ? stored : accumulate_type(stored);
 }
 
 int64_t element_stride(const at::TensorIteratorBase& iter, int operand, int dim) {
@@ -64,6 +66,8 @@ void add_number(runtime::ArgumentPack& pack, const at::Scalar& value, DType comp
       pack.floating64(value.toDouble());
       break;
     case DType::fp32:
+    case DType::fp16:
+    case DType::bf16:
       pack.floating(value.toDouble());
       break;
     default:
@@ -72,6 +76,13 @@ void add_number(runtime::ArgumentPack& pack, const at::Scalar& value, DType comp
                    : value.isBoolean()     ? static_cast<int64_t>(value.toBool())
                                            : value.to<int64_t>());
   }
+}
+
+// As a value of the type in which tensors of `dtype` are stored.
+at::Scalar rounded_to(at::ScalarType dtype, const at::Scalar& value) {
+  if (dtype == at::kHalf) return static_cast<double>(value.to<at::Half>());
+  if (dtype == at::kBFloat16) return static_cast<double>(value.to<at::BFloat16>());
+  return value;
 }
 
 at::Scalar read_cpu_scalar(at::TensorIteratorBase& iter, int operand) {
@@ -142,11 +153,33 @@ codegen::ScalarFunction kernel_file_function(std::string_view module_and_name) {
 
 }  // namespace
 
+void refuse_zero_divisor(at::TensorIteratorBase& iter) {
+  if (!iter.device(0).is_cpu() || !at::isIntegralType(iter.common_dtype(), /*includeBool=*/false))
+    return;
+  const at::TensorBase divisor = iter.tensor(iter.noutputs() + 1);
+  std::atomic<bool> found{false};
+  auto values = at::TensorIteratorConfig().add_const_input(divisor).build();
+  const size_t size = iter.element_size(0);
+  values.for_each([&](char** data, const int64_t* strides, int64_t columns, int64_t rows) {
+    static constexpr std::array<char, 8> kZero{};
+    bool zero = false;
+    for (int64_t row = 0; row < rows; ++row) {
+      const char* value = data[0] + row * strides[1];
+      for (int64_t i = 0; i < columns; ++i, value += strides[0])
+        zero |= std::memcmp(value, kZero.data(), size) == 0;
+    }
+    if (zero) found.store(true, std::memory_order_relaxed);
+  });
+  if (found.load()) throw dispatch::Refusal{"division by zero"};
+}
+
 PointwiseFunction::PointwiseFunction(const char* function, uint8_t dtypes, BoolCompute bool_compute)
     : function_(kernel_file_function(function)), dtypes_(dtypes), bool_compute_(bool_compute) {}
 
 PointwiseFunction::PointwiseFunction(codegen::ScalarFunction function)
-    : function_(std::move(function)), dtypes_(kAll), bool_compute_(BoolCompute::integer) {}
+    : function_(std::move(function)),
+      dtypes_(kAll | kUnsigned),
+      bool_compute_(BoolCompute::integer) {}
 
 const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
                                         const std::string& literals) {
@@ -172,13 +205,16 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
                             const PointwiseArguments& arguments) {
   if (iter.numel() == 0) return;
   if ((dtypes_ & class_of(compute)) == 0) throw dispatch::Refusal{"no kernel for this dtype"};
-  const DType type = compute_type(compute, bool_compute_);
+  const DType type = compute_type(compute, bool_compute_, (dtypes_ & kAsStored) != 0);
   PointwiseVariant variant = describe(iter, type, arguments.count());
   variant.is_logical = compute == at::kBool && bool_compute_ == BoolCompute::integer;
   variant.streams = streams_outputs(iter);
   runtime::ArgumentPack pack;
   add_operands(pack, iter, variant);
-  for (int i = 0; i < arguments.count(); ++i) add_number(pack, arguments.scalar(i), type);
+  for (int i = 0; i < arguments.count(); ++i) {
+    const bool rounds = (dtypes_ & kNumbersAsStored) != 0;
+    add_number(pack, rounds ? rounded_to(compute, arguments.scalar(i)) : arguments.scalar(i), type);
+  }
 
   const c10::Device device = iter.device(0);
   const PointwiseTile tile = choose_tile(iter, variant);

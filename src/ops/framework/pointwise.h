@@ -29,20 +29,46 @@ namespace tilewise::ops {
 // its own kernel or its own error for them.
 enum DtypeClass : uint8_t {
   kBool = 1,
-  kInteger = 2,
-  kFloating = 4,
+  kInteger = 2,   // int8 to int64, uint8
+  kUnsigned = 4,  // uint16 to uint64, for which PyTorch has few kernels
+  kSingle = 8,    // float32 and float64
+  kFloat16 = 16,
+  kBFloat16 = 32,
+  kFloating = kSingle | kFloat16 | kBFloat16,
   kNumeric = kInteger | kFloating,
-  kAll = kBool | kInteger | kFloating,
+  kAll = kBool | kNumeric,
+  // Not a class: values keep the type in which they are stored. Without it 16-bit floats are
+  // computed with as fp32, which suits all functions but those that look at bits.
+  kAsStored = 128,
+  // Not a class either: numbers are rounded to the type of the tensor before they are compared with
+  // its values (hardshrink of bfloat16 with 0.3).
+  kNumbersAsStored = 64,
 };
 
 inline DtypeClass class_of(at::ScalarType dtype) {
-  if (dtype == at::kBool) return kBool;
-  return at::isFloatingType(dtype) ? kFloating : kInteger;
+  switch (dtype) {
+    case at::kBool:
+      return kBool;
+    case at::kHalf:
+      return kFloat16;
+    case at::kBFloat16:
+      return kBFloat16;
+    case at::kUInt16:
+    case at::kUInt32:
+    case at::kUInt64:
+      return kUnsigned;
+    default:
+      return at::isFloatingType(dtype) ? kSingle : kInteger;
+  }
 }
 
 // How a bool computation runs: as the integers 0 and 1, with "not zero" as the result (add is `or`,
 // mul is `and`), or on Triton's one-bit integers, for functions that negate bits.
 enum class BoolCompute : uint8_t { integer, bit };
+
+// On the CPU, integer division by zero raises in ATen's kernel: throws Refusal if the second input
+// holds a zero.
+void refuse_zero_divisor(at::TensorIteratorBase& iter);
 
 // The non-tensor arguments of one call.
 class PointwiseArguments {
@@ -52,6 +78,8 @@ class PointwiseArguments {
   void add(int64_t value) { add(at::Scalar(value)); }
   void add(bool value) { literals_ += value ? ", True" : ", False"; }
   void add(c10::string_view text) { (literals_ += ", '").append(text.data(), text.size()) += "'"; }
+  // A number that the function's code depends on: a constant, and a kernel for each value.
+  void add_constant(int64_t value) { literals_ += ", " + std::to_string(value); }
   // Tensors are operands, and types and the like were the meta function's business.
   template <class T>
   void add(const T&) {}
@@ -104,6 +132,7 @@ struct PointwiseOp : StructuredOp<Meta, Outputs> {
   template <class... Args>
   void impl(const Args&... args) {
     if (this->numel() == 0) return;
+    if constexpr (requires { Meta::kZeroDivisorRaises; }) refuse_zero_divisor(*this);
     PointwiseArguments arguments;
     // Some meta functions (comparisons with a Scalar) make the number an operand of the iterator.
     constexpr int kTensors = (0 + ... + (is_tensor<Args> ? 1 : 0)) - Outputs;
@@ -130,13 +159,17 @@ struct PointwiseOp : StructuredOp<Meta, Outputs> {
 
 }  // namespace tilewise::ops
 
-#define TILEWISE_POINTWISE_CLASS(Class, name, Meta, ...)               \
-  struct Class : ::tilewise::ops::PointwiseOp<Class, Meta> {           \
-    static ::tilewise::ops::PointwiseFunction& function() {            \
-      static ::tilewise::ops::PointwiseFunction instance(__VA_ARGS__); \
-      return instance;                                                 \
-    }                                                                  \
-  };                                                                   \
+// In an operator class that has more to say: its scalar function.
+#define TILEWISE_FUNCTION(...)                                       \
+  static ::tilewise::ops::PointwiseFunction& function() {            \
+    static ::tilewise::ops::PointwiseFunction instance(__VA_ARGS__); \
+    return instance;                                                 \
+  }
+
+#define TILEWISE_POINTWISE_CLASS(Class, name, Meta, ...)     \
+  struct Class : ::tilewise::ops::PointwiseOp<Class, Meta> { \
+    TILEWISE_FUNCTION(__VA_ARGS__)                           \
+  };                                                         \
   TILEWISE_STRUCTURED(Class, name)
 
 #define TILEWISE_POINTWISE(name, Meta, ...) \

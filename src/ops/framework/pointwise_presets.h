@@ -12,9 +12,35 @@
 
 namespace tilewise::ops {
 
-// One input, result of the same type: abs, relu.
-struct UnaryPreset : at::TensorIteratorBase {
-  void meta(const at::Tensor& self) { build_unary_op(maybe_get_output(), self); }
+// One input, result of the same type: abs, relu. Args...: the operator's further arguments.
+template <class... Args>
+struct UnaryWith : at::TensorIteratorBase {
+  void meta(const at::Tensor& self, Args...) { build_unary_op(maybe_get_output(), self); }
+};
+using UnaryPreset = UnaryWith<>;
+
+// The same, but integers give floats: deg2rad, logit.
+template <class... Args>
+struct UnaryFloatWith : at::TensorIteratorBase {
+  void meta(const at::Tensor& self, Args...) {
+    build_borrowing_unary_float_op(maybe_get_output(), self);
+  }
+};
+using UnaryFloatPreset = UnaryFloatWith<>;
+
+// Two inputs that promote to the result's type: floor_divide.
+template <class... Args>
+struct BinaryWith : at::TensorIteratorBase {
+  void meta(const at::Tensor& self, const at::Tensor& other, Args...) {
+    build_borrowing_binary_op(maybe_get_output(), self, other);
+  }
+};
+using BinaryPreset = BinaryWith<>;
+
+// Integer division: PyTorch's kernels raise for a zero in the second input.
+template <class Meta>
+struct Division : Meta {
+  static constexpr bool kZeroDivisorRaises = true;
 };
 
 // One input, a bool result (or the type of out=): isnan, logical_not.

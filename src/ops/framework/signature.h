@@ -5,6 +5,7 @@
 // twice. The dispatcher checks the resulting signature against the schema when it is registered.
 #pragma once
 
+#include <ATen/ScalarOps.h>
 #include <ATen/core/IListRef.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
@@ -35,6 +36,16 @@ struct DispatcherArgument<at::OptionalScalarRef> {
   static at::OptionalScalarRef to_meta(Type value) {
     return value.has_value() ? at::OptionalScalarRef(&*value) : at::OptionalScalarRef();
   }
+};
+
+// A tensor of the meta function in whose place the overload has a number (mul.Scalar beside
+// mul.Tensor). As in ATen, it becomes a 0-dim tensor that takes part in promotion as a number.
+struct NumberOperand {};
+
+template <>
+struct DispatcherArgument<NumberOperand> {
+  using Type = const at::Scalar&;
+  static at::Tensor to_meta(Type value) { return at::native::wrapped_scalar_tensor(value); }
 };
 
 template <class Meta>

@@ -93,7 +93,9 @@ struct Bound final : Op {
   }
 };
 
-template <class Op>
+// M...: the meta function's argument types; an operator has several overloads of one form where
+// numbers may replace tensors.
+template <class Op, class... M>
 struct OperatorEntries {
   static inline dispatch::OverloadEntry of[3][dispatch::kBackends];  // [form][backend]
 };
@@ -131,13 +133,13 @@ inline constexpr bool is_gpu_only = [] {
     return false;
 }();
 
-// The form that returns new tensors. M...: the meta function's argument types.
+// The form that returns new tensors.
 template <class Op, class... M>
 struct Functional {
   using Result = typename ResultType<Op::kOutputs>::Value;
 
   static Result call(c10::DispatchKeySet ks, DispatcherType<M>... args) {
-    auto& entry = OperatorEntries<Op>::of[0][static_cast<int>(dispatch::backend_of(ks))];
+    auto& entry = OperatorEntries<Op, M...>::of[0][static_cast<int>(dispatch::backend_of(ks))];
     const dispatch::Scope* scope = dispatch::current_scope();
     if (serves(scope, entry)) {
       const char* reason = find_refusal<Op>(entry, args...);
@@ -164,7 +166,8 @@ struct Functional {
 template <class Op, class Self, class... M>
 struct InPlace {
   static Tensor& call(c10::DispatchKeySet ks, Tensor& self, DispatcherType<M>... args) {
-    auto& entry = OperatorEntries<Op>::of[1][static_cast<int>(dispatch::backend_of(ks))];
+    auto& entry =
+        OperatorEntries<Op, Self, M...>::of[1][static_cast<int>(dispatch::backend_of(ks))];
     const dispatch::Scope* scope = dispatch::current_scope();
     if (serves(scope, entry)) {
       const char* reason = find_refusal<Op>(entry, self, args...);
@@ -195,7 +198,7 @@ struct Out<Op, std::tuple<Outs...>, M...> {
   using Result = typename ResultType<Op::kOutputs>::Reference;
 
   static Result call(c10::DispatchKeySet ks, DispatcherType<M>... args, Outs... outs) {
-    auto& entry = OperatorEntries<Op>::of[2][static_cast<int>(dispatch::backend_of(ks))];
+    auto& entry = OperatorEntries<Op, M...>::of[2][static_cast<int>(dispatch::backend_of(ks))];
     const dispatch::Scope* scope = dispatch::current_scope();
     if (serves(scope, entry)) {
       const char* reason = find_refusal<Op>(entry, args..., outs...);
@@ -218,35 +221,64 @@ struct Out<Op, std::tuple<Outs...>, M...> {
   }
 };
 
-template <auto function, class Op, dispatch::Form form>
-dispatch::FormBinding bind() {
-  return {OperatorEntries<Op>::of[static_cast<int>(form)],
-          [] { return torch::CppFunction::makeFromUnboxedFunction(function); }};
+template <auto function>
+dispatch::FormBinding bind(dispatch::OverloadEntry (&entries)[dispatch::kBackends]) {
+  return {entries, [] { return torch::CppFunction::makeFromUnboxedFunction(function); }};
 }
 
-template <class Op, class Meta>
-struct Forms;
-
-template <class Op, class Return, class Class, class First, class... Rest>
-struct Forms<Op, Return (Class::*)(First, Rest...)> {
+// The three forms of an operator whose meta function takes M...
+template <class Op, class First, class... Rest>
+struct Forms {
   template <size_t>
   using OutReference = Tensor&;
 
   static dispatch::FormBinding functional() {
-    return bind<&Functional<Op, First, Rest...>::call, Op, dispatch::Form::functional>();
+    return bind<&Functional<Op, First, Rest...>::call>(OperatorEntries<Op, First, Rest...>::of[0]);
   }
   // Only an operator whose first argument is a tensor and which has one output works in place.
   static dispatch::FormBinding inplace() {
     if constexpr (Op::kOutputs == 1 && std::is_same_v<First, const Tensor&>)
-      return bind<&InPlace<Op, First, Rest...>::call, Op, dispatch::Form::inplace>();
+      return bind<&InPlace<Op, First, Rest...>::call>(OperatorEntries<Op, First, Rest...>::of[1]);
     else
       return {};
   }
   static dispatch::FormBinding out() {
     return []<size_t... I>(std::index_sequence<I...>) {
       using Outs = std::tuple<OutReference<I>...>;
-      return bind<&Out<Op, Outs, First, Rest...>::call, Op, dispatch::Form::out>();
+      return bind<&Out<Op, Outs, First, Rest...>::call>(OperatorEntries<Op, First, Rest...>::of[2]);
     }(std::make_index_sequence<Op::kOutputs>{});
+  }
+  static dispatch::FormBindings all() { return {functional(), inplace(), out()}; }
+};
+
+template <class Op, class Meta>
+struct MetaForms;
+
+template <class Op, class Return, class Class, class... M>
+struct MetaForms<Op, Return (Class::*)(M...)> {
+  static dispatch::Registration registration(const char* name) {
+    return {name, Forms<Op, M...>::all(), /*derive=*/true, /*kernel_without_scope=*/nullptr,
+            is_gpu_only<Op>};
+  }
+};
+
+// Of two tensors that promote together, either may be a number.
+template <class Op, class Return, class Class, class... Rest>
+struct MetaForms<Op, Return (Class::*)(const Tensor&, const Tensor&, Rest...)> {
+  static dispatch::Registration registration(const char* name) {
+    dispatch::FormBindings with_number[2];
+    if constexpr (std::is_base_of_v<at::TensorIteratorBase, Op>) {
+      with_number[0] = Forms<Op, NumberOperand, const Tensor&, Rest...>::all();
+      with_number[1] = Forms<Op, const Tensor&, NumberOperand, Rest...>::all();
+    }
+    using Both = Forms<Op, const Tensor&, const Tensor&, Rest...>;
+    return {name,
+            Both::all(),
+            /*derive=*/true,
+            /*kernel_without_scope=*/nullptr,
+            is_gpu_only<Op>,
+            with_number[0],
+            with_number[1]};
   }
 };
 
@@ -254,14 +286,7 @@ struct Forms<Op, Return (Class::*)(First, Rest...)> {
 
 template <class Op>
 dispatch::Registration make_structured_registration(const char* name) {
-  using Forms = detail::Forms<Op, decltype(&Op::MetaClass::meta)>;
-  return {name,
-          Forms::functional(),
-          Forms::inplace(),
-          Forms::out(),
-          /*derive=*/true,
-          /*kernel_without_scope=*/nullptr,
-          detail::is_gpu_only<Op>};
+  return detail::MetaForms<Op, decltype(&Op::MetaClass::meta)>::registration(name);
 }
 
 }  // namespace tilewise::ops
@@ -269,8 +294,8 @@ dispatch::Registration make_structured_registration(const char* name) {
 #define TILEWISE_CONCAT_(a, b) a##b
 #define TILEWISE_CONCAT(a, b) TILEWISE_CONCAT_(a, b)
 
-// Takes over the overload `name` (functional form) and the in-place and out= overloads that PyTorch
-// derives from the same kernel.
+// Takes over the overload `name` (functional form), the in-place and out= overloads of the same
+// kernel, and, of a pointwise operator on two tensors, those that take a number for one of them.
 #define TILEWISE_STRUCTURED(Op, name)                                                     \
   static ::tilewise::dispatch::Registration TILEWISE_CONCAT(registration_, __COUNTER__) = \
       ::tilewise::ops::make_structured_registration<Op>(name)

@@ -16,7 +16,7 @@ struct Copy : PlainOp {
   }
   static Tensor& call(Tensor& self, const Tensor& src, bool) {
     if (self.is_same(src) || self.numel() == 0) return self;
-    static PointwiseFunction copy("arithmetic:copy", kAll, BoolCompute::bit);
+    static PointwiseFunction copy("arithmetic:copy", kAll | kUnsigned, BoolCompute::bit);
     auto iter = at::TensorIteratorConfig()
                     .add_output(self)
                     .add_const_input(src)
@@ -30,7 +30,7 @@ struct Copy : PlainOp {
 TILEWISE_OPERATOR(Copy, "copy_");
 
 Tensor& fill(Tensor& self, const at::Scalar& value) {
-  static PointwiseFunction constant("arithmetic:constant");
+  static PointwiseFunction constant("arithmetic:constant", kAll | kUnsigned);
   auto iter = at::TensorIteratorConfig()
                   .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
                   .check_all_same_dtype(false)

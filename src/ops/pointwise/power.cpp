@@ -10,10 +10,10 @@ namespace {
 // same shortcuts.
 struct PowerByScalar : StructuredOp<at::meta::structured_pow_Tensor_Scalar> {
   void impl(const Tensor&, const at::Scalar& exponent, const Tensor&) {
-    static PointwiseFunction square("arithmetic:square", kFloating);
-    static PointwiseFunction cube("arithmetic:cube", kFloating);
+    static PointwiseFunction square("arithmetic:square", kNumeric);
+    static PointwiseFunction cube("arithmetic:cube", kNumeric);
     static PointwiseFunction square_root("arithmetic:square_root", kFloating);
-    static PointwiseFunction power("arithmetic:power", kFloating);
+    static PointwiseFunction power("arithmetic:power", kNumeric);
     const double value = exponent.isComplex() ? 0 : exponent.toDouble();
     PointwiseArguments arguments;
     PointwiseFunction* function = value == 2     ? &square
@@ -27,7 +27,7 @@ struct PowerByScalar : StructuredOp<at::meta::structured_pow_Tensor_Scalar> {
 TILEWISE_STRUCTURED(PowerByScalar, "pow.Tensor_Scalar");
 
 // clang-format off: one operator a line
-TILEWISE_POINTWISE("pow.Tensor_Tensor", at::meta::structured_pow_Tensor_Tensor, "arithmetic:power", kFloating);
+TILEWISE_POINTWISE("pow.Tensor_Tensor", at::meta::structured_pow_Tensor_Tensor, "arithmetic:power", kNumeric);
 // clang-format on
 
 }  // namespace

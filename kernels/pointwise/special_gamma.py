@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scalar functions of the gamma function and its logarithmic derivatives."""
+
+import triton
+import triton.language as tl
+from triton.language.extra import libdevice
+
+from pointwise.arithmetic import any_lane, quotient
+from pointwise.series import polynomial
+
+# lgamma(2 + t) / t on [-1/2, 1/2]: Chebyshev fits, errors 1e-21 and 1.5e-11.
+_LGAMMA_F64 = tl.constexpr(
+    (
+        1.4963573191192003e-08,
+        -3.1314285360886705e-08,
+        4.509983567521808e-08,
+        -9.501416425423385e-08,
+        2.129692727315228e-07,
+        -4.511181191016309e-07,
+        9.549510392959532e-07,
+        -2.0388192484564222e-06,
+        4.374892520636031e-06,
+        -9.439541921024715e-06,
+        2.05072105479096e-05,
+        -4.492623209360517e-05,
+        9.945751290176889e-05,
+        -0.00022315475870367355,
+        0.0005096695247392805,
+        -0.0011927539116954181,
+        0.0028905103307415836,
+        -0.0073855510286741114,
+        0.020580808427784546,
+        -0.06735230105319809,
+        0.3224670334241132,
+        0.42278433509846713,
+    )
+)
+_LGAMMA_F32 = tl.constexpr(
+    (
+        -5.208118739066028e-05,
+        0.00011498248215687683,
+        -0.00022131048050323795,
+        0.0005056692566204219,
+        -0.0011929584843006534,
+        0.0028909539767244677,
+        -0.0073855418319890166,
+        0.02058078848508634,
+        -0.06735230116846887,
+        0.3224670336740658,
+        0.42278433509846713,
+    )
+)
+# Bernoulli numbers B_2k / (2k (2k - 1)), of Stirling's series in 1 / x^2.
+_STIRLING = tl.constexpr(
+    (
+        -0.029550653594771242,
+        0.00641025641025641,
+        -0.0019175269175269176,
+        0.0008417508417508417,
+        -0.0005952380952380953,
+        0.0007936507936507937,
+        -0.002777777777777778,
+        0.08333333333333333,
+    )
+)
+# B_2k / (2k), of digamma's.
+_DIGAMMA = tl.constexpr(
+    (
+        0.08333333333333333,
+        -0.021092796092796094,
+        0.007575757575757576,
+        -0.004166666666666667,
+        0.003968253968253968,
+        -0.008333333333333333,
+        0.08333333333333333,
+    )
+)
+# B_2k, of trigamma's.
+_TRIGAMMA = tl.constexpr(
+    (
+        -0.2531135531135531,
+        0.07575757575757576,
+        -0.03333333333333333,
+        0.023809523809523808,
+        -0.03333333333333333,
+        0.16666666666666666,
+    )
+)
+# (2k)! / B_2k, of the Euler-Maclaurin summation of the Hurwitz zeta function (Cephes).
+_ZETA = tl.constexpr(
+    (
+        12.0,
+        -720.0,
+        30240.0,
+        -1209600.0,
+        47900160.0,
+        -1892437580.3183792,
+        74724249600.0,
+        -2950130727918.164,
+        116467828143500.67,
+        -4597978722407472.0,
+        1.8152105401943546e17,
+        -7.1661652561756672e18,
+    )
+)
+
+
+@triton.jit
+def _lgamma_of_positive(x):
+    """For x >= 1/2. Near 2 from a polynomial, which gives full relative accuracy at the zeros 1 and
+    2; up to 8 by lgamma(x) = lgamma(x - n) + log((x - 1) ... (x - n)); then Stirling's series."""
+    near = x
+    product = tl.full(x.shape, 1.0, x.dtype)
+    for _ in tl.static_range(6):
+        step = near > 2.5
+        near = tl.where(step, near - 1, near)
+        product = tl.where(step, product * near, product)
+    is_low = near < 1.5
+    t = tl.where(is_low, near - 1, near - 2)
+    if x.dtype == tl.float64:
+        small = t * polynomial(t, _LGAMMA_F64)
+    else:
+        small = t * polynomial(t, _LGAMMA_F32)
+    # lgamma(1 + t) = lgamma(2 + t) - log(1 + t); the other summand is log of the product.
+    small += tl.where(is_low, -libdevice.log1p(t), libdevice.log(product))
+    r = quotient(tl.full(x.shape, 1.0, x.dtype), x)
+    log_x = libdevice.log(x)
+    series = r * polynomial(r * r, _STIRLING) + 0.9189385332046728
+    large = (x - 0.5) * (log_x - 1) + (series - 0.5)
+    large = tl.where(x < float("inf"), large, x)
+    return tl.where(x < 8, small, large)
+
+
+@triton.jit
+def lgamma_of_1_plus(t):
+    """lgamma(1 + t) for t >= 0; for small ones, which 1 would swallow, from t itself."""
+    if t.dtype == tl.float64:
+        near = t * polynomial(t, _LGAMMA_F64)
+    else:
+        near = t * polynomial(t, _LGAMMA_F32)
+    return tl.where(t < 0.5, near - libdevice.log1p(t), _lgamma_of_positive(1 + t))
+
+
+@triton.jit
+def lgamma(x):
+    """log |gamma(x)|; below 1/2 by the reflection formula."""
+    reflects = x < 0.5
+    y = _lgamma_of_positive(tl.where(reflects, 1 - x, x))
+    r = tl.abs(x - tl.floor(x + 0.5))
+    sine = tl.abs(libdevice.sin(3.141592653589793 * r))
+    mirrored = 1.1447298858494002 - libdevice.log(sine) - y
+    # log of the sine would lose what x, close to zero, still holds.
+    mirrored = tl.where(tl.abs(x) < 1e-8, -libdevice.log(tl.abs(x)), mirrored)
+    is_pole = (x <= 0) & (r == 0)
+    result = tl.where(reflects, mirrored, y)
+    return tl.where(is_pole | (x == float("-inf")), float("inf"), result)
+
+
+@triton.jit
+def mvlgamma(x, P: tl.constexpr):
+    """The multivariate one of dimension P: sum of lgamma(x - j / 2)."""
+    total = tl.full(x.shape, P * (P - 1) * 0.28618247146235004, x.dtype)  # log(pi) / 4
+    for j in tl.static_range(P):
+        total += lgamma(x - j * 0.5)
+    return total
+
+
+@triton.jit
+def digamma(x):
+    """Cephes psi: reflection, recurrence up to 10, asymptotic series."""
+    reflects = x < 0
+    y = tl.where(reflects, 1 - x, x)
+    total = tl.zeros_like(y)
+    for _ in tl.static_range(10):
+        step = y < 10
+        total = tl.where(step, total - quotient(tl.full(y.shape, 1.0, y.dtype), y), total)
+        y = tl.where(step, y + 1, y)
+    r = quotient(tl.full(y.shape, 1.0, y.dtype), y)
+    z = r * r
+    result = total + libdevice.log(y) - 0.5 * r - z * polynomial(z, _DIGAMMA)
+    fraction = x - libdevice.trunc(x)
+    pi = tl.full(x.shape, 3.141592653589793, x.dtype)
+    result = tl.where(reflects, result - quotient(pi, libdevice.tan(pi * fraction)), result)
+    result = tl.where(reflects & (fraction == 0), float("nan"), result)
+    infinity = tl.full(x.shape, float("inf"), x.dtype)
+    return tl.where(x == 0, -libdevice.copysign(infinity, x), result)
+
+
+@triton.jit
+def trigamma(x):
+    """Derivative of digamma, in the same way."""
+    reflects = x < 0.5
+    y = tl.where(reflects, 1 - x, x)
+    total = tl.zeros_like(y)
+    for _ in tl.static_range(10):
+        step = y < 10
+        r = quotient(tl.full(y.shape, 1.0, y.dtype), y)
+        total = tl.where(step, total + r * r, total)
+        y = tl.where(step, y + 1, y)
+    r = quotient(tl.full(y.shape, 1.0, y.dtype), y)
+    z = r * r
+    result = total + r + 0.5 * z + r * z * polynomial(z, _TRIGAMMA)
+    sine = libdevice.sin(x * 3.141592653589793)
+    mirror = quotient(tl.full(x.shape, 9.869604401089358, x.dtype), sine * sine)
+    return tl.where(reflects, mirror - result, result)
+
+
+@triton.jit
+def _zeta_sum(s, q):
+    """In f64: terms one by one up to 9, the rest by Euler-Maclaurin. Lanes end on their own; the
+    loop is bounded for q that adding 1 does not change."""
+    total = libdevice.pow(q, -s)
+    a = q
+    b = tl.zeros_like(total)
+    done = total != total
+    steps = 0
+    active = ~done
+    while any_lane(active) & (steps < 20000):
+        a = tl.where(active, a + 1, a)
+        b = tl.where(active, libdevice.pow(a, -s), b)
+        total = tl.where(active, total + b, total)
+        done = done | (active & (tl.abs(b) < tl.abs(total) * 1.11e-16))
+        steps += 1
+        active = ~done & ((a <= 9) | (steps < 9))
+    tail = total + b * a / (s - 1) - 0.5 * b
+    total = tl.where(done, total, tail)
+    factor = tl.full(total.shape, 1.0, tl.float64)
+    for i in tl.static_range(12):
+        factor = tl.where(done, factor, factor * (s + 2 * i))
+        b = tl.where(done, b, b / a)
+        term = factor * b / _ZETA[i]
+        total = tl.where(done, total, total + term)
+        done = done | (tl.abs(term) < tl.abs(total) * 1.11e-16)
+        factor = tl.where(done, factor, factor * (s + (2 * i + 1)))
+        b = tl.where(done, b, b / a)
+    return total
+
+
+@triton.jit
+def zeta(s, q):
+    """Hurwitz: the sum of (q + k)^-s. f32 too is computed in f64, as ATen's on the CPU."""
+    s, q = tl.broadcast(s, q)
+    wide_s = s.to(tl.float64)
+    wide_q = q.to(tl.float64)
+    is_pole = (wide_q <= 0) & (wide_q == tl.floor(wide_q))
+    is_undefined = (wide_q <= 0) & (wide_s != tl.floor(wide_s))
+    valid = (wide_s > 1) & ~is_pole & ~is_undefined
+    total = _zeta_sum(tl.where(valid, wide_s, 2.0), tl.where(valid, wide_q, 1.0))
+    total = tl.where(is_undefined, float("nan"), total)
+    total = tl.where(is_pole, float("inf"), total)
+    total = tl.where(wide_s > 1, total, float("nan"))
+    total = tl.where(wide_s == 1, float("inf"), total)
+    return tl.where(q == q, total, float("nan")).to(s.dtype)
+
+
+@triton.jit
+def polygamma(x, order_plus_1, factor):
+    """(-1)^(n + 1) n! zeta(n + 1, x), for n >= 2."""
+    return factor * zeta(tl.zeros_like(x) + order_plus_1, x)
