@@ -23,13 +23,19 @@ def triangle(
     row = program // across % down * BLOCK_Y + tl.arange(0, BLOCK_Y)[:, None]
     column = program % across * BLOCK_X + tl.arange(0, BLOCK_X)[None, :]
     inside = (row < rows) & (column < columns)
+    first_row = program // across % down * BLOCK_Y
+    first_column = program % across * BLOCK_X
+    # A tile is read whole or not at all, so that its accesses stay wide.
     if UPPER:
         kept = column - row >= diagonal
+        is_read = first_column + BLOCK_X - 1 - first_row >= diagonal
     else:
         kept = column - row <= diagonal
+        is_read = first_column - (first_row + BLOCK_Y - 1) <= diagonal
     row = row.to(tl.int64)
     column = column.to(tl.int64)
     x = tl.load(
-        x_ptr + batch * x_batch + row * x_row + column * x_column, mask=inside & kept, other=0
+        x_ptr + batch * x_batch + row * x_row + column * x_column, mask=inside & is_read, other=0
     )
+    x = tl.where(kept, x, tl.zeros_like(x))
     tl.store(out_ptr + batch * out_batch + row * out_row + column * out_column, x, mask=inside)

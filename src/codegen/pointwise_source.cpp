@@ -24,7 +24,8 @@ class SourceWriter {
       write_strided_indices();
     for (int i = 0; i < variant_.inputs; ++i) write_load(i);
     for (int i = 0; i < variant_.scalars; ++i)
-      line("s" + number(i) + " = s" + number(i) + ".to(" + compute() + ")");
+      for (const std::string& part : parts("s" + number(i)))
+        line(part + " = " + part + ".to(" + compute() + ")");
     write_call();
     for (int i = 0; i < variant_.outputs; ++i) write_store(i);
     return out_.str();
@@ -38,6 +39,16 @@ class SourceWriter {
     return "from " + dotted(function_.module) + " import " + function_.name;
   }
 
+  // The names of a value's parts: real and imaginary, or the value alone.
+  std::vector<std::string> parts(const std::string& name) const {
+    if (!variant_.is_complex) return {name};
+    return {name, name + "_imag"};
+  }
+
+  static void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
+    list.insert(list.end(), more.begin(), more.end());
+  }
+
   std::string compute() const { return type_expression(variant_.compute); }
 
   const Operand& operand(int i) const { return variant_.operands[static_cast<size_t>(i)]; }
@@ -48,8 +59,12 @@ class SourceWriter {
 
   std::vector<std::string> parameters() const {
     std::vector<std::string> list;
-    for (int i = 0; i < variant_.operand_count(); ++i) list.push_back(operand_name(i));
-    for (int i = 0; i < variant_.scalars; ++i) list.push_back("s" + number(i));
+    for (int i = 0; i < variant_.operand_count(); ++i)
+      if (operand(i).inner == InnerStride::value)
+        append(list, parts(operand_name(i)));
+      else
+        list.push_back(operand_name(i));
+    for (int i = 0; i < variant_.scalars; ++i) append(list, parts("s" + number(i)));
     if (variant_.is_flat()) {
       list.push_back("n");
       for (int i = 0; i < variant_.operand_count(); ++i)
@@ -96,9 +111,9 @@ class SourceWriter {
     }
   }
 
-  // Address and mask of operand `i`: "in0 + i1 * in0_stride1 + column, mask".
-  std::string address(int i) const {
-    std::string text = operand_name(i);
+  // Address and mask of operand `i`: "in0 + i1 * in0_stride1 + column, mask"; of its second part.
+  std::string address(int i, bool imaginary = false) const {
+    std::string text = operand_name(i) + (imaginary ? " + 1" : "");
     if (variant_.is_flat()) {
       switch (operand(i).inner) {
         case InnerStride::unit:
@@ -123,25 +138,39 @@ class SourceWriter {
   void write_load(int input) {
     const int i = variant_.outputs + input;
     const std::string name = "x" + number(input);
-    std::string value =
-        operand(i).inner == InnerStride::value ? operand_name(i) : "tl.load(" + address(i) + ")";
+    const bool is_value = operand(i).inner == InnerStride::value;
+    const std::string value = is_value ? operand_name(i) : "tl.load(" + address(i) + ")";
     line(name + " = " + value + ".to(" + compute() + ")");
+    if (!variant_.is_complex) return;
+    const std::string imaginary = is_value ? operand_name(i) + "_imag"
+                                  : operand(i).is_complex
+                                      ? "tl.load(" + address(i, true) + ")"
+                                      : "(" + name + " != " + name + ") & False";
+    line(name + "_imag = (" + imaginary + ").to(" + compute() + ")");
   }
 
   void write_call() {
     std::vector<std::string> results, arguments;
-    for (int i = 0; i < variant_.outputs; ++i) results.push_back("y" + number(i));
-    for (int i = 0; i < variant_.inputs; ++i) arguments.push_back("x" + number(i));
-    for (int i = 0; i < variant_.scalars; ++i) arguments.push_back("s" + number(i));
+    for (int i = 0; i < variant_.outputs; ++i)
+      if (operand(i).is_complex)
+        append(results, parts("y" + number(i)));
+      else
+        results.push_back("y" + number(i));
+    for (int i = 0; i < variant_.inputs; ++i) append(arguments, parts("x" + number(i)));
+    for (int i = 0; i < variant_.scalars; ++i) append(arguments, parts("s" + number(i)));
     line(join(results) + " = " + function_.name + "(" + join(arguments) + function_.literals + ")");
   }
 
-  // Values are spread over the whole tile first: a function of constants alone yields a scalar.
   void write_store(int output) {
+    write_store_part(output, "y" + number(output), address(output));
+    if (operand(output).is_complex)
+      write_store_part(output, "y" + number(output) + "_imag", address(output, true));
+  }
+
+  // Values are spread over the whole tile first: a function of constants alone yields a scalar.
+  void write_store_part(int output, const std::string& value, std::string target) {
     const std::string shape = variant_.is_flat() ? "(BLOCK,)" : "(BLOCK_Y, BLOCK_X)";
-    const std::string value = "y" + number(output);
     if (variant_.is_logical) line(value + " = " + value + " != 0");
-    std::string target = address(output);
     const size_t comma = target.rfind(", mask");
     target.resize(comma);
     line(value + " = tl.broadcast_to(" + value + ".to(" + type_expression(operand(output).dtype) +
@@ -164,8 +193,10 @@ std::string pointwise_source(const ScalarFunction& function, const PointwiseVari
 std::string pointwise_name(const ScalarFunction& function, const PointwiseVariant& variant) {
   std::string name =
       function.name + (variant.is_flat() ? "_flat" : "_" + std::to_string(variant.rank) + "d");
-  for (int i = 0; i < variant.operand_count(); ++i)
-    name += "_" + std::string(triton_name(variant.operands[static_cast<size_t>(i)].dtype));
+  for (int i = 0; i < variant.operand_count(); ++i) {
+    const Operand& operand = variant.operands[static_cast<size_t>(i)];
+    name += (operand.is_complex ? "_pair_" : "_") + std::string(triton_name(operand.dtype));
+  }
   if (variant.streams) name += "_streamed";
   return name;
 }

@@ -15,7 +15,7 @@ namespace tilewise::codegen {
 
 using runtime::DType;
 
-inline constexpr int kMaxOperands = 8;
+inline constexpr int kMaxOperands = 16;
 inline constexpr int kMaxScalars = 12;
 
 // How an operand moves along the innermost dimension.
@@ -29,6 +29,7 @@ enum class InnerStride : uint8_t {
 struct Operand {
   DType dtype;
   InnerStride inner;
+  bool is_complex = false;  // pairs of dtype; strides count single numbers
   bool operator==(const Operand&) const = default;
 };
 
@@ -51,6 +52,9 @@ struct PointwiseVariant {
   DType compute = DType::fp32;  // inputs are converted to it, results from it to their own
   bool is_logical = false;      // results are "not zero" before they take their own type
   bool streams = false;         // outputs are stored past the cache
+  // Each value is two: real and imaginary part. The function takes and returns pairs (a result that
+  // is not complex is single), scalars included.
+  bool is_complex = false;
   std::array<Operand, kMaxOperands> operands{};  // outputs first
 
   int operand_count() const { return outputs + inputs; }
@@ -62,8 +66,9 @@ struct PointwiseVariant {
 };
 
 // The text of a module with one function `kernel`. Its parameters, in order:
-//   a pointer for every operand, outputs first (for InnerStride::value the number itself);
-//   the scalars;
+//   a pointer for every operand, outputs first (for InnerStride::value the number itself, both
+//   parts if the variant is complex);
+//   the scalars, likewise;
 //   flat:    n; the stride of every operand that is InnerStride::any; BLOCK
 //   strided: size of every dimension; then for every operand in memory its strides from dimension 1
 //            up, preceded by that of dimension 0 if it is InnerStride::any; then BLOCK_Y, BLOCK_X.

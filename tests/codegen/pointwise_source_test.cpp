@@ -83,6 +83,34 @@ TEST(PointwiseSource, LiteralsFollowTheArguments) {
   EXPECT_NE(source.find("y0 = gelu(x0, 'tanh')"), std::string::npos) << source;
 }
 
+TEST(PointwiseSource, ComplexNumbersArePairs) {
+  PointwiseVariant variant = binary(1, InnerStride::any, InnerStride::unit);
+  variant.is_complex = true;
+  variant.operands[0] = {DType::fp32, InnerStride::any, true};
+  variant.operands[1] = {DType::fp32, InnerStride::any, true};
+  EXPECT_EQ(pointwise_source({"pointwise/complex", "add", ""}, variant), R"(import triton
+import triton.language as tl
+from pointwise.complex import add
+
+
+@triton.jit
+def kernel(out0, in0, in1, s0, s0_imag, n, out0_stride0, in0_stride0, BLOCK: tl.constexpr):
+    index = tl.program_id(0).to(n.dtype) * BLOCK + tl.arange(0, BLOCK)
+    mask = index < n
+    x0 = tl.load(in0 + index * in0_stride0, mask).to(tl.float32)
+    x0_imag = (tl.load(in0 + 1 + index * in0_stride0, mask)).to(tl.float32)
+    x1 = tl.load(in1 + index, mask).to(tl.float32)
+    x1_imag = ((x1 != x1) & False).to(tl.float32)
+    s0 = s0.to(tl.float32)
+    s0_imag = s0_imag.to(tl.float32)
+    y0, y0_imag = add(x0, x0_imag, x1, x1_imag, s0, s0_imag)
+    y0 = tl.broadcast_to(y0.to(tl.float32), (BLOCK,))
+    tl.store(out0 + index * out0_stride0, y0, mask)
+    y0_imag = tl.broadcast_to(y0_imag.to(tl.float32), (BLOCK,))
+    tl.store(out0 + 1 + index * out0_stride0, y0_imag, mask)
+)");
+}
+
 TEST(PointwiseSource, NamesSayFunctionLayoutAndTypes) {
   EXPECT_EQ(pointwise_name(kAdd, binary(1, InnerStride::unit, InnerStride::unit)),
             "add_flat_bf16_bf16_fp32");

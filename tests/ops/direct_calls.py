@@ -177,6 +177,8 @@ _INTEGER = ("bitwise", "gcd", "lcm", "__lshift__", "__rshift__", "__ilshift__", 
 def _scalar_argument(kind: str) -> Any:
     if kind == "List[Tensor]":
         return [_x(5, 7), _x(3), _x(0), _x(70, 70)]
+    if kind == "List[int]":
+        return [5, 7]
     if kind == "List[number]":
         return [0.5, 1.5, 2.5, 3.5]
     if kind == "Tensor":

@@ -23,8 +23,8 @@ Tensor& write_identity(int64_t n, int64_t m, Tensor& out) {
   LaunchOptions options;
   options.num_stages = 1;
   options.grain = 32;
-  launch(identity, options, grid_1d(ceil_div(out.numel(), kBlock)), out, written(out), out.numel(),
-         m, constant(kBlock));
+  launch(identity, options, grid_1d(ceil_div(out.numel(), kBlock)), out, written(out),
+         stride(out.numel()), m, constant(kBlock));
   return out;
 }
 
@@ -104,8 +104,8 @@ struct Triangle : StructuredOp<Meta> {
     LaunchOptions options;
     options.num_stages = 1;
     options.grain = 32;
-    launch(triangle, options, grid_1d(programs), out, self, written(out), rows, columns, clamped,
-           stride(from->batch), stride(from->row), stride(from->column), stride(to->batch),
+    launch(triangle, options, grid_1d(programs), out, self, written(out), rows, stride(columns),
+           clamped, stride(from->batch), stride(from->row), stride(from->column), stride(to->batch),
            stride(to->row), stride(to->column), constant(kUpper), constant(block_y),
            constant(block_x));
   }

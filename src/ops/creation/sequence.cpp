@@ -72,10 +72,10 @@ struct Range {
     if (n == 0) return;
     const Grid grid = grid_1d(ceil_div(n, kBlock));
     if (at::isIntegralType(out.scalar_type(), false))
-      launch(integers, launch_options(), grid, out, written(out), n, out.stride(0),
+      launch(integers, launch_options(), grid, out, written(out), stride(n), stride(out.stride(0)),
              int64(start.to<int64_t>()), int64(step.to<int64_t>()), constant(kBlock));
     else
-      launch(numbers, launch_options(), grid, out, written(out), n, out.stride(0),
+      launch(numbers, launch_options(), grid, out, written(out), stride(n), stride(out.stride(0)),
              fp64(start.toDouble()), fp64(step.toDouble()), constant(kBlock));
   }
 };
@@ -205,9 +205,9 @@ void write_between(const Scalar& start, const Scalar& end, int64_t steps, const 
   }
   const double step = steps == 1 ? 0 : (last - first) / static_cast<double>(steps - 1);
   if (steps == 1) last = first;
-  launch(between, launch_options(), grid_1d(ceil_div(steps, kBlock)), out, written(out), steps,
-         out.stride(0), fp64(first), fp64(last), fp64(step), fp64(base.value_or(0)),
-         constant(base.has_value()), constant(kBlock));
+  launch(between, launch_options(), grid_1d(ceil_div(steps, kBlock)), out, written(out),
+         stride(steps), stride(out.stride(0)), fp64(first), fp64(last), fp64(step),
+         fp64(base.value_or(0)), constant(base.has_value()), constant(kBlock));
 }
 
 struct LinspaceOut : PlainOp {

@@ -13,14 +13,24 @@ namespace tilewise::ops {
 // Whether kernels have an element type for `dtype`; complex, quantized and sub-byte ones have none.
 bool has_kernel_dtype(at::ScalarType dtype);
 
+// Complex numbers that kernels see as pairs of a Triton type.
+inline bool is_pair(at::ScalarType dtype) {
+  return dtype == at::kComplexFloat || dtype == at::kComplexDouble;
+}
+
 // Looks at the tensors of one call. `reason` is nullptr while nothing speaks against serving it.
 struct TensorInspector {
-  TensorInspector(dispatch::Backend backend, int cpu_dims_allowed)
+  TensorInspector(dispatch::Backend backend, int cpu_dims_allowed, bool complex_is_allowed)
       : device_type(backend == dispatch::Backend::cpu ? at::kCPU : at::kCUDA),
-        cpu_dims(cpu_dims_allowed) {}
+        cpu_dims(cpu_dims_allowed),
+        complex_allowed(complex_is_allowed) {}
 
   void operator()(const at::Tensor& tensor) {
-    if (!has_kernel_dtype(tensor.scalar_type())) reason = "dtype without a Triton type";
+    const at::ScalarType dtype = tensor.scalar_type();
+    if (!has_kernel_dtype(dtype) && !(complex_allowed && is_pair(dtype)))
+      reason = "dtype without a Triton type";
+    // PyTorch resolves these views before most operators, not before all.
+    if (tensor.is_conj() || tensor.is_neg()) reason = "lazily conjugated or negated tensor";
     if (tensor.layout() != at::kStrided) reason = "layout is not strided";
     const at::Device device = tensor.device();
     if (device.type() == device_type) {
@@ -34,9 +44,21 @@ struct TensorInspector {
 
   at::DeviceType device_type;
   int cpu_dims;  // of tensors that may be in the CPU's memory: 0 for numbers, -1 for none
+  bool complex_allowed;
   at::DeviceIndex device_index = -1;
   const char* reason = nullptr;
 };
+
+// Whether an operator has a kernel for pairs.
+template <class Op>
+bool takes_complex() {
+  if constexpr (requires { Op::kComplexAllowed; })
+    return true;
+  else if constexpr (requires { Op::function().takes_complex(); })
+    return Op::function().takes_complex();
+  else
+    return false;
+}
 
 // Dimensions of tensors that may stay in the CPU's memory beside tensors on a GPU.
 template <class Op>
@@ -48,7 +70,7 @@ constexpr int cpu_dims_allowed() {
 // The reason why a call is not served, or nullptr.
 template <class Op, class... Args>
 const char* find_refusal(const dispatch::OverloadEntry& entry, const Args&... args) {
-  TensorInspector inspect(entry.backend, cpu_dims_allowed<Op>());
+  TensorInspector inspect(entry.backend, cpu_dims_allowed<Op>(), takes_complex<Op>());
   (visit_tensors(inspect, args), ...);
   if (inspect.reason != nullptr) return inspect.reason;
   if constexpr (requires { Op::refuse(args...); }) return Op::refuse(args...);

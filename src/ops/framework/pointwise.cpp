@@ -26,12 +26,18 @@ DType compute_type(at::ScalarType dtype, BoolCompute bool_compute, bool as_store
   return as_stored ? stored : accumulate_type(stored);
 }
 
+// In single numbers: a complex one is two.
 int64_t element_stride(const at::TensorIteratorBase& iter, int operand, int dim) {
-  return iter.strides(operand)[static_cast<size_t>(dim)] / iter.element_size(operand);
+  const int64_t size = iter.element_size(operand) / (is_pair(iter.dtype(operand)) ? 2 : 1);
+  return iter.strides(operand)[static_cast<size_t>(dim)] / size;
+}
+
+at::ScalarType part_dtype(at::ScalarType dtype) {
+  return is_pair(dtype) ? c10::toRealValueType(dtype) : dtype;
 }
 
 PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scalars) {
-  if (iter.ntensors() > codegen::kMaxOperands) throw dispatch::Refusal{"more than 8 operands"};
+  if (iter.ntensors() > codegen::kMaxOperands) throw dispatch::Refusal{"more than 16 operands"};
   PointwiseVariant variant;
   variant.outputs = static_cast<uint8_t>(iter.noutputs());
   variant.inputs = static_cast<uint8_t>(iter.ninputs());
@@ -42,7 +48,8 @@ PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scala
   const bool single = iter.ndim() == 0 || (iter.ndim() == 1 && iter.shape()[0] == 1);
   for (int i = 0; i < iter.ntensors(); ++i) {
     auto& operand = variant.operands[static_cast<size_t>(i)];
-    operand.dtype = checked_element_type(iter.dtype(i));
+    operand.dtype = checked_element_type(part_dtype(iter.dtype(i)));
+    operand.is_complex = is_pair(iter.dtype(i));
     if (on_gpu && i >= iter.noutputs() && iter.is_cpu_scalar(i))
       operand.inner = InnerStride::value;
     else if (single)
@@ -55,6 +62,16 @@ PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scala
     }
   }
   return variant;
+}
+
+// Both parts, for functions of pairs.
+void add_pair(runtime::ArgumentPack& pack, const at::Scalar& value, DType compute) {
+  const auto number = value.toComplexDouble();
+  for (const double part : {number.real(), number.imag()})
+    if (compute == DType::fp64)
+      pack.floating64(part);
+    else
+      pack.floating(part);
 }
 
 // A number as the kernel computes with it.
@@ -88,6 +105,7 @@ at::Scalar rounded_to(at::ScalarType dtype, const at::Scalar& value) {
 at::Scalar read_cpu_scalar(at::TensorIteratorBase& iter, int operand) {
   const at::ScalarType dtype = iter.dtype(operand);
   if (at::isFloatingType(dtype)) return iter.scalar_value<double>(operand);
+  if (at::isComplexType(dtype)) return iter.scalar_value<c10::complex<double>>(operand);
   return iter.scalar_value<int64_t>(operand);
 }
 
@@ -95,7 +113,9 @@ void add_operands(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
                   const PointwiseVariant& variant) {
   for (int i = 0; i < iter.ntensors(); ++i) {
     const auto& operand = variant.operands[static_cast<size_t>(i)];
-    if (operand.inner == InnerStride::value)
+    if (operand.inner == InnerStride::value && variant.is_complex)
+      add_pair(pack, read_cpu_scalar(iter, i), variant.compute);
+    else if (operand.inner == InnerStride::value)
       add_number(pack, read_cpu_scalar(iter, i), variant.compute);
     else
       pack.pointer(iter.data_ptr(i), operand.dtype);
@@ -145,6 +165,20 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
   }
 }
 
+// The functions of kernels/pointwise/complex.py.
+constexpr std::string_view kComplexFunctions[] = {
+    "absolute",    "add",      "conjugate", "constant",  "copy",   "divide",   "equal",
+    "masked_fill", "multiply", "negate",    "not_equal", "select", "subtract", "reverse_subtract",
+};
+
+// Arguments that a kernel of the variant has at most; see pointwise_source.h.
+bool fits_argument_pack(const PointwiseVariant& variant) {
+  const int parts = variant.is_complex ? 2 : 1;
+  const int count =
+      variant.operand_count() * (parts + variant.rank) + variant.scalars * parts + variant.rank + 2;
+  return count <= runtime::kMaxArguments;
+}
+
 codegen::ScalarFunction kernel_file_function(std::string_view module_and_name) {
   const size_t colon = module_and_name.find(':');
   return {"pointwise/" + std::string(module_and_name.substr(0, colon)),
@@ -174,7 +208,11 @@ void refuse_zero_divisor(at::TensorIteratorBase& iter) {
 }
 
 PointwiseFunction::PointwiseFunction(const char* function, uint8_t dtypes, BoolCompute bool_compute)
-    : function_(kernel_file_function(function)), dtypes_(dtypes), bool_compute_(bool_compute) {}
+    : function_(kernel_file_function(function)),
+      dtypes_(dtypes),
+      bool_compute_(bool_compute),
+      takes_complex_(std::ranges::find(kComplexFunctions, function_.name) !=
+                     std::end(kComplexFunctions)) {}
 
 PointwiseFunction::PointwiseFunction(codegen::ScalarFunction function)
     : function_(std::move(function)),
@@ -193,6 +231,7 @@ const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
   if (const Generated* found = find()) return found->kernel;
   codegen::ScalarFunction function = function_;
   function.literals = literals;
+  if (variant.is_complex) function.module = "pointwise/complex";
   auto* entry = new Generated{variant, literals,
                               Kernel(codegen::pointwise_name(function, variant), "kernel",
                                      codegen::pointwise_source(function, variant)),
@@ -204,16 +243,28 @@ const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
 void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute,
                             const PointwiseArguments& arguments) {
   if (iter.numel() == 0) return;
-  if ((dtypes_ & class_of(compute)) == 0) throw dispatch::Refusal{"no kernel for this dtype"};
-  const DType type = compute_type(compute, bool_compute_, (dtypes_ & kAsStored) != 0);
+  const bool is_complex = is_pair(compute);
+  if (is_complex ? !takes_complex_ : (dtypes_ & class_of(compute)) == 0)
+    throw dispatch::Refusal{"no kernel for this dtype"};
+  const DType type = compute_type(part_dtype(compute), bool_compute_, (dtypes_ & kAsStored) != 0);
   PointwiseVariant variant = describe(iter, type, arguments.count());
+  variant.is_complex = is_complex;
   variant.is_logical = compute == at::kBool && bool_compute_ == BoolCompute::integer;
-  variant.streams = streams_outputs(iter);
+  variant.streams = !is_complex && streams_outputs(iter);
+  if (!fits_argument_pack(variant)) throw dispatch::Refusal{"more strides than a kernel takes"};
+  if (!is_complex)
+    for (int i = 0; i < variant.operand_count(); ++i)
+      if (variant.operands[static_cast<size_t>(i)].is_complex)
+        throw dispatch::Refusal{"complex numbers converted to real ones"};
   runtime::ArgumentPack pack;
   add_operands(pack, iter, variant);
+  const bool rounds = (dtypes_ & kNumbersAsStored) != 0;
   for (int i = 0; i < arguments.count(); ++i) {
-    const bool rounds = (dtypes_ & kNumbersAsStored) != 0;
-    add_number(pack, rounds ? rounded_to(compute, arguments.scalar(i)) : arguments.scalar(i), type);
+    const at::Scalar& number = arguments.scalar(i);
+    if (is_complex)
+      add_pair(pack, number, type);
+    else
+      add_number(pack, rounds ? rounded_to(compute, number) : number, type);
   }
 
   const c10::Device device = iter.device(0);

@@ -103,6 +103,9 @@ class PointwiseFunction {
   // Any function, of `literals` alike in all calls: one that a user defines at run time.
   explicit PointwiseFunction(codegen::ScalarFunction function);
 
+  // Whether kernels/pointwise/complex.py has the function for pairs of real and imaginary part.
+  bool takes_complex() const { return takes_complex_; }
+
   // Runs the function over the iterator's operands, computing in `compute`. Throws Refusal.
   void run(at::TensorIteratorBase& iter, at::ScalarType compute,
            const PointwiseArguments& arguments);
@@ -120,6 +123,7 @@ class PointwiseFunction {
   const codegen::ScalarFunction function_;
   uint8_t dtypes_;
   BoolCompute bool_compute_;
+  bool takes_complex_ = false;
   // A list that only grows at its head, so that readers need no lock; some ten entries in practice.
   std::atomic<const Generated*> generated_{nullptr};
   std::mutex mutex_;  // writers

@@ -75,4 +75,22 @@ struct WherePreset : at::TensorIteratorBase {
   }
 };
 
+// abs: complex numbers give real ones, which out= and the in-place form leave to PyTorch.
+struct AbsolutePreset : at::TensorIteratorBase {
+  static constexpr bool kComputeInInputType = true;
+  void meta(const at::Tensor& self) {
+    if (!self.is_complex()) {
+      build_unary_op(maybe_get_output(), self);
+      return;
+    }
+    if (maybe_get_output().defined())
+      throw dispatch::Refusal{"absolute values of complex numbers into a given tensor"};
+    build(at::TensorIteratorConfig()
+              .check_all_same_dtype(false)
+              .add_output(maybe_get_output())
+              .add_const_input(self)
+              .declare_static_dtype(c10::toRealValueType(self.scalar_type())));
+  }
+};
+
 }  // namespace tilewise::ops

@@ -12,6 +12,11 @@
 namespace tilewise::ops {
 
 inline bool is_representable(const at::Scalar& value, at::ScalarType dtype) {
+  if (dtype == at::kComplexFloat || dtype == at::kComplexDouble) {
+    const auto parts = value.toComplexDouble();
+    const auto part_dtype = dtype == at::kComplexFloat ? at::kFloat : at::kDouble;
+    return is_representable(parts.real(), part_dtype) && is_representable(parts.imag(), part_dtype);
+  }
   if (value.isComplex()) return false;
   const double number = value.isIntegral(/*includeBool=*/true)
                             ? static_cast<double>(value.to<int64_t>())

@@ -59,7 +59,7 @@ void allocate_mixed(const FusedCall& call, c10::ArrayRef<at::ScalarType> results
 }
 
 void inspect(const FusedCall& call, dispatch::Backend backend, c10::ArrayRef<at::Tensor> outputs) {
-  TensorInspector inspector(backend, /*cpu_scalars_allowed=*/true);
+  TensorInspector inspector(backend, /*cpu_dims_allowed=*/0, /*complex_is_allowed=*/false);
   for (const at::Tensor& tensor : call.tensors) inspector(tensor);
   for (const at::Tensor& tensor : outputs)
     if (tensor.defined()) inspector(tensor);

@@ -64,7 +64,7 @@ OptionalTensor contiguous(const OptionalTensor& tensor) {
 }
 
 void check_operands(const Tensor& input, const OptionalTensor& other, dispatch::Backend backend) {
-  TensorInspector inspector(backend, /*cpu_scalars_allowed=*/false);
+  TensorInspector inspector(backend, /*cpu_dims_allowed=*/-1, /*complex_is_allowed=*/false);
   inspector(input);
   if (other.has_value()) inspector(*other);
   if (inspector.reason != nullptr) throw dispatch::Refusal{inspector.reason};

@@ -40,7 +40,8 @@ void check(const Tensor& x, const Tensor& residual, at::IntArrayRef shape, Optio
 
 bool serves(const Tensor& x, const Tensor& other, at::IntArrayRef shape, OptionalTensor weight,
             OptionalTensor bias) {
-  TensorInspector inspect(x.is_cpu() ? dispatch::Backend::cpu : dispatch::Backend::gpu, false);
+  TensorInspector inspect(x.is_cpu() ? dispatch::Backend::cpu : dispatch::Backend::gpu,
+                          /*cpu_dims_allowed=*/-1, /*complex_is_allowed=*/false);
   visit_tensors(inspect, x);
   visit_tensors(inspect, other);
   visit_tensors(inspect, weight);

@@ -35,7 +35,7 @@ struct ReversedSub : at::meta::structured_sub_Tensor {
 };
 
 // clang-format off: one operator a line
-TILEWISE_POINTWISE("abs", UnaryPreset, "arithmetic:absolute", kNumeric);
+TILEWISE_POINTWISE("abs", AbsolutePreset, "arithmetic:absolute", kNumeric);
 TILEWISE_POINTWISE("add.Tensor", at::meta::structured_add_Tensor, "arithmetic:add");
 TILEWISE_POINTWISE("addcdiv", at::meta::structured_addcdiv, "arithmetic:add_quotient", kFloating);
 TILEWISE_POINTWISE("addcmul", at::meta::structured_addcmul, "arithmetic:add_product", kNumeric);

@@ -3,27 +3,35 @@
 #include "ops/framework/pointwise.h"
 #include "ops/framework/pointwise_presets.h"
 #include "ops/framework/scalar_range.h"
+#include "ops/pointwise/copy_elements.h"
 
 namespace tilewise::ops {
+
+void copy_elements(const Tensor& self, const Tensor& src) {
+  static PointwiseFunction copy("arithmetic:copy", kAll | kUnsigned, BoolCompute::bit);
+  if (self.numel() == 0) return;
+  auto iter = at::TensorIteratorConfig()
+                  .add_output(self)
+                  .add_const_input(src)
+                  .resize_outputs(false)
+                  .check_all_same_dtype(false)
+                  .build();
+  copy.run(iter, self.is_complex() ? self.scalar_type() : src.scalar_type(), {});
+}
+
 namespace {
 
 // Copies and casts within one device; dtype, broadcasting and any strides.
 struct Copy : PlainOp {
+  static constexpr bool kComplexAllowed = true;
   static const char* refuse(const Tensor& self, const Tensor& src, bool) {
-    // ATen's kernel has the error for shapes, and resolves lazy conjugation.
+    // ATen's kernel has the error for shapes and the warning for lost imaginary parts.
     if (!at::is_expandable_to(src.sizes(), self.sizes())) return "shapes do not broadcast";
+    if (src.is_complex() && !self.is_complex()) return "complex numbers converted to real ones";
     return nullptr;
   }
   static Tensor& call(Tensor& self, const Tensor& src, bool) {
-    if (self.is_same(src) || self.numel() == 0) return self;
-    static PointwiseFunction copy("arithmetic:copy", kAll | kUnsigned, BoolCompute::bit);
-    auto iter = at::TensorIteratorConfig()
-                    .add_output(self)
-                    .add_const_input(src)
-                    .resize_outputs(false)
-                    .check_all_same_dtype(false)
-                    .build();
-    copy.run(iter, src.scalar_type(), {});
+    if (!self.is_same(src)) copy_elements(self, src);
     return self;
   }
 };
@@ -44,6 +52,7 @@ Tensor& fill(Tensor& self, const at::Scalar& value) {
 }
 
 struct FillScalar : PlainOp {
+  static constexpr bool kComplexAllowed = true;
   static const char* refuse(const Tensor& self, const at::Scalar& value) {
     return is_representable(value, self.scalar_type()) ? nullptr : "value does not fit the dtype";
   }
@@ -52,6 +61,7 @@ struct FillScalar : PlainOp {
 TILEWISE_OPERATOR(FillScalar, "fill_.Scalar");
 
 struct Zero : PlainOp {
+  static constexpr bool kComplexAllowed = true;
   static Tensor& call(Tensor& self) { return fill(self, 0); }
 };
 TILEWISE_OPERATOR(Zero, "zero_");

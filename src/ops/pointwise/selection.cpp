@@ -35,6 +35,7 @@ const char* refuse_masked_fill(const Tensor& self, const Tensor& mask, const at:
 }
 
 struct MaskedFillInPlace : PlainOp {
+  static constexpr bool kComplexAllowed = true;
   static const char* refuse(const Tensor& self, const Tensor& mask, const at::Scalar& value) {
     if (!at::is_expandable_to(mask.sizes(), self.sizes())) return "shapes do not broadcast";
     return refuse_masked_fill(self, mask, value);
@@ -50,6 +51,7 @@ TILEWISE_OPERATOR(MaskedFillInPlace, "masked_fill_.Scalar");
 
 // The result is contiguous, as ATen's clone of the expanded self is.
 struct MaskedFill : PlainOp {
+  static constexpr bool kComplexAllowed = true;
   static const char* refuse(const Tensor& self, const Tensor& mask, const at::Scalar& value) {
     return refuse_masked_fill(self, mask, value);
   }
