@@ -50,9 +50,24 @@ Follower find(std::list<Follower>& kept, const at::mt19937_data_pod& wanted) {
       Follower ahead = follower;
       if (reach(ahead, wanted, limit)) return ahead;
     }
+  // From the seed, and beside it from where this seed's engine was seen last: what lies behind a
+  // large tensor of stock PyTorch's is then found at the cost of drawing it.
   Follower start{at::mt19937(wanted.seed_).data(), 0};
   start.advance();
-  if (reach(start, wanted, kMaxBlock)) return start;
+  std::optional<Follower> latest;
+  for (const Follower& follower : kept)
+    if (follower.data.seed_ == wanted.seed_ && !follower.is_lost()) {
+      latest = follower;
+      break;
+    }
+  for (int64_t steps = 0; steps <= kMaxBlock; ++steps) {
+    if (latest.has_value()) {
+      if (latest->holds(wanted)) return *latest;
+      latest->advance();
+    }
+    if (start.holds(wanted)) return start;
+    start.advance();
+  }
   return {wanted, kMaxBlock + 1};
 }
 
