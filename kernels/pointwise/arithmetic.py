@@ -245,6 +245,7 @@ def limit_norm(x, norm, limit):
     return tl.where(norm > limit, x * scale, x)
 
 
+@triton.jit
 def fraction(x):
     return x - libdevice.trunc(x)
 

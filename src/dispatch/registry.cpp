@@ -124,7 +124,8 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
   }
 }
 
-const c10::OperatorHandle& find_operator(const std::string& full) {
+const c10::OperatorHandle& find_operator(std::string_view name) {
+  const std::string full(name);
   const size_t dot = full.find('.');
   const std::string overload = dot == std::string::npos ? "" : full.substr(dot + 1);
   auto found = c10::Dispatcher::singleton().findSchema({"aten::" + full.substr(0, dot), overload});
