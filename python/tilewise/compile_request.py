@@ -42,6 +42,8 @@ def parse_request(text: str) -> Request:
             request.options[key] = int(value)
         elif key == "fp_fusion":
             request.options["enable_fp_fusion"] = value == "1"
+        elif key == "libdevice_ftz":
+            request.options["enable_reflect_ftz"] = value == "1"
         elif key == "parameter":
             request.parameters.append(value)
     return request

@@ -72,6 +72,8 @@ CompileRequest make_request(const KernelIdentity& kernel, const ArgumentPack& ar
     line("num_stages", std::to_string(options.num_stages));
   }
   line("fp_fusion", options.fp_fusion ? "1" : "0");
+  // libdevice's functions keep denormals, as ATen's do: Triton's default flushes them.
+  if (device == DeviceKind::cuda) line("libdevice_ftz", "0");
   const uint64_t* constant = arguments.constants();
   for (int i = 0; i < arguments.size(); ++i) {
     const auto tag = static_cast<unsigned>(arguments.tag_words()[i / 8] >> (i % 8 * 8)) & 255;

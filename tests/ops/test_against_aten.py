@@ -113,7 +113,13 @@ def test_every_overload_is_served(overload: str) -> None:
 
     # In-place foreach operators return nothing: what they did is in their first argument.
     values, outs = direct_calls.make_arguments(overload, DEVICE)
-    result = op(*values, **outs)
+    try:
+        result = op(*values, **outs)
+    except (RuntimeError, NotImplementedError):
+        if DEVICE == "cpu":
+            raise
+        # _add_relu's Scalar overloads reach a kernel of CPUs; cuDNN's batch norm wants a reserve.
+        pytest.skip("PyTorch itself raises for these arguments on this device")
     expected = values[0] if result is None else result
 
     values, outs = direct_calls.make_arguments(overload, DEVICE)

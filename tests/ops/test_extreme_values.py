@@ -36,7 +36,8 @@ CANCELLATION = {"digamma": 1e-6}
 # ATen's kernels trap or raise for INT_MIN / -1 and division by zero; tested below.
 DIVISIONS = ("div", "floor_divide", "fmod", "remainder", "gcd", "lcm")
 # max and min of zeros with different signs: IEEE 754 leaves the sign open.
-SIGN_OF_ZERO_IS_OPEN = ("maximum", "minimum", "fmax", "fmin", "clamp", "relu")
+# ATen's softshrink keeps it on CPUs and drops it on GPUs.
+SIGN_OF_ZERO_IS_OPEN = ("maximum", "minimum", "fmax", "fmin", "clamp", "relu", "softshrink")
 
 
 def _declared() -> list[str]:

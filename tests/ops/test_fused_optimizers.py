@@ -197,7 +197,10 @@ def test_unscale(broken: float | None, dtype: torch.dtype) -> None:
         torch.ops.aten._amp_foreach_non_finite_check_and_unscale_(gradients, found, _number(0.125))
         return gradients, found
 
-    expected, expected_found = run()
+    try:
+        expected, expected_found = run()
+    except NotImplementedError:
+        pytest.skip("PyTorch has no kernel for this dtype on this device")
     with tilewise.use(strict=True):
         actual, found = run()
     assert found.item() == expected_found.item() == (0 if broken is None else 1)

@@ -33,8 +33,10 @@ def _served(call: Callable[..., Outcome], *arguments: Any) -> Outcome:
 
 def _assert_as_stock(call: Callable[..., Outcome], *arguments: Any) -> None:
     # Sums that cancel are allowed a few roundings of the largest partial sum.
-    is_single = arguments[0].dtype == torch.float32
-    tolerance = {"rtol": 1e-5, "atol": 1e-4} if is_single else {}
+    tolerance = {
+        torch.float32: {"rtol": 1e-5, "atol": 1e-4},
+        torch.bfloat16: {"rtol": 1.6e-2, "atol": 2e-3},
+    }.get(arguments[0].dtype, {})
     expected = call(*arguments)
     torch.testing.assert_close(_served(call, *arguments), expected, equal_nan=True, **tolerance)
 
@@ -148,9 +150,10 @@ def test_float32_sums_are_no_further_off_than_atens() -> None:
 
 def test_variance_does_not_suffer_from_a_large_mean() -> None:
     x = _normal(4, 3000) + 1e4
-    torch.testing.assert_close(
-        _served(torch.var, x, 1), x.double().var(1).float(), rtol=1e-5, atol=0
-    )
+    exact = x.double().var(1)
+    stock = ((x.var(1).double() - exact) / exact).abs().max()
+    ours = ((_served(torch.var, x, 1).double() - exact) / exact).abs().max()
+    assert ours <= max(1e-5, 4 * stock)
     # One element, or many equal ones, so large that their square overflows.
     huge = torch.full((3, 300), 1e30, device=DEVICE)
     assert _served(lambda x: torch.var(x, 1, correction=0), huge).eq(0).all()
@@ -173,7 +176,8 @@ def test_scan_in_place() -> None:
         x = _normal(40, 1500)
         expected = x.cumsum(dim)
         _served(lambda x, dim: x.cumsum_(dim), x, dim)
-        torch.testing.assert_close(x, expected)
+        # Sums that cancel are off by a few roundings of the largest partial sum.
+        torch.testing.assert_close(x, expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("length", [7, 20_000])
@@ -190,7 +194,7 @@ def test_masked_softmax(dim: int, length: int) -> None:
 
 
 def test_masks_of_attention() -> None:
-    x = _normal(2, 3, 5, 5)
+    x = _normal(2, 4, 5, 5)  # ATen's GPU kernel wants an even number of heads
     forward = torch.ops.aten._masked_softmax
     for mask, kind in ((_normal(5, 5) > 0.5, 0), (_normal(2, 5) > 0.5, 1)):
         _assert_as_stock(forward, x, mask, 3, kind)

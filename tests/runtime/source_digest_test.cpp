@@ -73,7 +73,7 @@ TEST(CompileRequest, NamesEveryParameter) {
   arguments.none();
   const CompileRequest request =
       make_request(kernel.identity(), arguments, {.num_warps = 8}, DeviceKind::cuda, "cuda:90");
-  EXPECT_NE(request.text.find("num_warps=8\nnum_stages=2\nfp_fusion=1\n"
+  EXPECT_NE(request.text.find("num_warps=8\nnum_stages=2\nfp_fusion=1\nlibdevice_ftz=0\n"
                               "parameter=*bf16 aligned\nparameter=*i1\nparameter=i64\n"
                               "parameter=i32 divisible\nparameter=constexpr one\nparameter=fp32\n"
                               "parameter=constexpr int -7\n"

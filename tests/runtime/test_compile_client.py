@@ -39,6 +39,7 @@ def request(
         "num_warps=8",
         "num_stages=2",
         "fp_fusion=1",
+        "libdevice_ftz=0",
         *(f"parameter={parameter}" for parameter in parameters),
     ]
     return "\n".join(lines) + "\n" + (f"source=\n{source}" if source else "")
@@ -47,7 +48,12 @@ def request(
 def test_request_is_parsed_back() -> None:
     parsed = parse_request(request("cuda:90"))
     assert parsed.name == "generated/add:add"
-    assert parsed.options == {"num_warps": 8, "num_stages": 2, "enable_fp_fusion": True}
+    assert parsed.options == {
+        "num_warps": 8,
+        "num_stages": 2,
+        "enable_fp_fusion": True,
+        "enable_reflect_ftz": False,
+    }
     assert parsed.parameters == list(ADD_PARAMETERS)
     assert parsed.source == ADD
 

@@ -33,16 +33,19 @@ TILEWISE_OPERATOR(Clone, "clone");
 
 struct ToCopy : PlainOp {
   static constexpr bool kComplexAllowed = true;
+  static bool is_transfer(const Tensor& self, std::optional<at::ScalarType>,
+                          std::optional<at::Layout>, std::optional<at::Device> device,
+                          std::optional<bool>, bool, std::optional<at::MemoryFormat>) {
+    if (!device.has_value()) return false;
+    return device->type() != self.device().type() ||
+           (device->has_index() ? device->index() != self.device().index() : !device->is_cpu());
+  }
   static const char* refuse(const Tensor& self, std::optional<at::ScalarType> dtype,
-                            std::optional<at::Layout> layout, std::optional<at::Device> device,
+                            std::optional<at::Layout> layout, std::optional<at::Device>,
                             std::optional<bool> pin_memory, bool, std::optional<at::MemoryFormat>) {
     const at::ScalarType target = dtype.value_or(self.scalar_type());
     if (layout.value_or(at::kStrided) != at::kStrided) return "layout is not strided";
     if (pin_memory.value_or(false)) return "pinned memory";
-    if (device.has_value() && (device->type() != self.device().type() ||
-                               (device->has_index() && device->index() != self.device().index()) ||
-                               (!device->has_index() && !device->is_cpu())))
-      return "another device";
     if (!has_kernel_dtype(target) && !is_pair(target)) return "dtype without a Triton type";
     if (self.is_complex() && !is_pair(target)) return "complex numbers converted to real ones";
     return nullptr;

@@ -10,10 +10,12 @@
 //   TILEWISE_OPERATOR(NativeDropout, "native_dropout");
 //
 // `call` throws dispatch::Refusal if it cannot serve, before it has written to an argument.
-// Optional members besides: `static constexpr bool kGpuOnly = true` for an operator that PyTorch
-// has on GPUs alone, and `static auto without_scope(...)`, of the same signature, which serves
-// without us on a backend where PyTorch has no kernel, and where `static bool previous_cannot(...)`
-// says that PyTorch's kernel cannot go on from what ours left.
+// Optional members besides: `static bool is_transfer(...)` says that a call moves data between
+// devices, which no kernel does: it goes on uncounted, also in a strict scope; `static constexpr
+// bool kGpuOnly = true` for an operator that PyTorch has on GPUs alone, and `static auto
+// without_scope(...)`, of the same signature, which serves without us on a backend where PyTorch
+// has no kernel, and where `static bool previous_cannot(...)` says that PyTorch's kernel cannot go
+// on from what ours left.
 #pragma once
 
 #include "dispatch/refusal.h"
@@ -37,7 +39,7 @@ struct Plain<Op, Result (*)(Args...)> {
   static Result call(c10::DispatchKeySet ks, Args... args) {
     auto& entry = entries[static_cast<int>(dispatch::backend_of(ks))];
     const dispatch::Scope* scope = dispatch::current_scope();
-    if (serves(scope, entry)) {
+    if (serves(scope, entry) && !is_transfer(args...)) {
       const char* reason = find_refusal<Op>(entry, args...);
       if (reason == nullptr) {
         try {
@@ -61,6 +63,11 @@ struct Plain<Op, Result (*)(Args...)> {
       if (Op::previous_cannot(args...)) return Op::without_scope(std::forward<Args>(args)...);
     return entry.previous.template call<Result, Args...>(*entry.handle, ks,
                                                          std::forward<Args>(args)...);
+  }
+
+  static bool is_transfer(const Args&... args) {
+    if constexpr (requires { Op::is_transfer(args...); }) return Op::is_transfer(args...);
+    return false;
   }
 
   static dispatch::Registration registration(const char* name) {

@@ -299,12 +299,12 @@ struct BatchNormBackward : PlainOp {
     const Tensor scale = dense(weight);
     channel_norm::Gradients gradients;
     if (mask[0]) {
-      const bool keeps_strides = !on_cpu && input.is_non_overlapping_and_dense();
+      // ATen's GPU kernel of inference leaves contiguous gradients, whatever the input's format.
+      const bool keeps_strides = !on_cpu && train && input.is_non_overlapping_and_dense();
+      const auto format = on_cpu ? input.suggest_memory_format() : at::MemoryFormat::Contiguous;
       gradients.input =
-          keeps_strides
-              ? allocate_output(input.sizes(), input.strides(), input.options())
-              : allocate_output(input.sizes(), {},
-                                input.options().memory_format(input.suggest_memory_format()));
+          keeps_strides ? allocate_output(input.sizes(), input.strides(), input.options())
+                        : allocate_output(input.sizes(), {}, input.options().memory_format(format));
     }
     const Tensor absent;
     const bool wide = scale.defined()

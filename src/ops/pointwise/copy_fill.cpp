@@ -24,6 +24,9 @@ namespace {
 // Copies and casts within one device; dtype, broadcasting and any strides.
 struct Copy : PlainOp {
   static constexpr bool kComplexAllowed = true;
+  static bool is_transfer(const Tensor& self, const Tensor& src, bool) {
+    return self.device() != src.device();
+  }
   static const char* refuse(const Tensor& self, const Tensor& src, bool) {
     // ATen's kernel has the error for shapes and the warning for lost imaginary parts.
     if (!at::is_expandable_to(src.sizes(), self.sizes())) return "shapes do not broadcast";

@@ -92,6 +92,7 @@ struct MaskedFillTensorInPlace : PlainOp {
     return refuse_masked_fill(self, mask, value);
   }
   static Tensor& call(Tensor& self, const Tensor& mask, const Tensor& value) {
+    if (value.device() != self.device()) return MaskedFillInPlace::call(self, mask, value.item());
     at::TensorIteratorConfig config;
     config.add_output(self).resize_outputs(false);
     fill_masked(config, self, mask, value);
@@ -106,6 +107,7 @@ struct MaskedFillTensor : PlainOp {
     return refuse_masked_fill(self, mask, value);
   }
   static Tensor call(const Tensor& self, const Tensor& mask, const Tensor& value) {
+    if (value.device() != self.device()) return MaskedFill::call(self, mask, value.item());
     Tensor result = allocate_output(at::infer_size(self.sizes(), mask.sizes()), {}, self.options());
     at::TensorIteratorConfig config;
     config.add_output(result).resize_outputs(false);
