@@ -43,7 +43,8 @@ def arguments(
     def make(*small: int) -> torch.Tensor:
         size = shape if small == (5, 7) else shape[-1:] if small == (7,) else small
         with tilewise.use(active=False):
-            return torch.rand(size, device=device, generator=generator) + 0.25
+            # Between 0.25 and 0.95: some arguments are probabilities.
+            return torch.rand(size, device=device, generator=generator) * 0.7 + 0.25
 
     original = direct_calls._x
     direct_calls._x = make

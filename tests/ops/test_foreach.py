@@ -219,10 +219,6 @@ def test_lists_that_one_launch_cannot_serve_fall_back() -> None:
     def ones(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         return torch.ones(shape, dtype=dtype, device=DEVICE)
 
-    assert "several dtypes" in _refusal(
-        lambda: torch._foreach_add([ones(2), ones(2, dtype=torch.float64)], 1),
-        "_foreach_add.Scalar",
-    )
     assert "layouts" in _refusal(
         lambda: torch._foreach_mul([ones(2, 3)], [ones(3, 2).t()]), "_foreach_mul.List"
     )
@@ -230,9 +226,18 @@ def test_lists_that_one_launch_cannot_serve_fall_back() -> None:
         lambda: torch._foreach_mul([ones(2, 3)], [ones(3)]), "_foreach_mul.List"
     )
     assert "gaps" in _refusal(lambda: torch._foreach_sqrt([ones(6)[::2]]), "_foreach_sqrt")
-    assert "not floating" in _refusal(
-        lambda: torch._foreach_neg([ones(2, dtype=torch.int64)]), "_foreach_neg"
-    )
+
+
+def test_lists_of_several_dtypes_are_served() -> None:
+    tensors = [
+        torch.ones(size, dtype=dtype, device=DEVICE)
+        for size, dtype in ((2, torch.float32), (3, torch.float64), (2, torch.int64))
+    ]
+    expected = torch._foreach_neg(tensors)
+    with tilewise.use(strict=True):
+        actual = torch._foreach_neg(tensors)
+    for a, e in zip(actual, expected, strict=True):
+        torch.testing.assert_close(a, e)
 
 
 @pytest.mark.skipif(DEVICE != "cpu", reason="PyTorch's GPU kernel does not define the order either")

@@ -126,6 +126,8 @@ def test_step_matches_aten(name: str, options: dict[str, Any], dtype: torch.dtyp
 @pytest.mark.parametrize("name", ("_fused_adam_", "_fused_sgd_", "_fused_adagrad_"))
 def test_scaled_gradients(name: str) -> None:
     """Gradients are unscaled, in memory too; where one is infinite nothing changes at all."""
+    if name == "_fused_adagrad_" and DEVICE != "cpu":
+        pytest.skip("left to PyTorch, whose two kernels differ")
     options = dict(CASES)[name]
     _check(name, options, torch.float32, grad_scale=_number(4.0), found_inf=_number(0.0))
     _check(name, options, torch.float32, grad_scale=_number(4.0), found_inf=_number(1.0))

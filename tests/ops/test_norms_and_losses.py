@@ -118,7 +118,10 @@ def test_batch_norm(
     _check(
         call,
         *(x, weight, bias, mean, variance, grad),
-        served=("native_batch_norm", "native_batch_norm_backward"),
+        # ATen's gradient of inference is contiguous on GPUs: PyTorch's kernel makes it of others.
+        served=("native_batch_norm", "native_batch_norm_backward")
+        if DEVICE == "cpu" or training or not channels_last
+        else ("native_batch_norm",),
     )
 
 

@@ -2,6 +2,7 @@
 // New tensors with the elements of another one: clone, and conversions of the dtype.
 #include <ATen/native/Resize.h>
 #include <ATen/ops/empty_like.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
@@ -37,8 +38,13 @@ struct ToCopy : PlainOp {
                           std::optional<at::Layout>, std::optional<at::Device> device,
                           std::optional<bool>, bool, std::optional<at::MemoryFormat>) {
     if (!device.has_value()) return false;
-    return device->type() != self.device().type() ||
-           (device->has_index() ? device->index() != self.device().index() : !device->is_cpu());
+    if (device->type() != self.device().type()) return true;
+    // Without an index it is the current one.
+    if (device->is_cpu()) return false;
+    const auto index = device->has_index()
+                           ? device->index()
+                           : c10::impl::VirtualGuardImpl(device->type()).getDevice().index();
+    return index != self.device().index();
   }
   static const char* refuse(const Tensor& self, std::optional<at::ScalarType> dtype,
                             std::optional<at::Layout> layout, std::optional<at::Device>,

@@ -14,6 +14,9 @@ struct FusedAdagrad : OptimizerOp {
                             const OptionalTensor& grad_scale, const OptionalTensor& found_inf) {
     if (state_steps.size() != self.size()) return "foreach lists of different lengths";
     if (const char* reason = refuse_learning_rate(lr)) return reason;
+    // The kernel that PyTorch 2.11 has for GPUs gives other steps than its CPU kernel there.
+    if (grad_scale.has_value() && !self.empty() && !self[0].is_cpu())
+      return "fused Adagrad of scaled gradients on a GPU";
     return refuse_optimizer({self, grads, state_sums}, state_steps, grad_scale, found_inf);
   }
 
