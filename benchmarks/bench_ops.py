@@ -103,35 +103,47 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", default=NAMES)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device-time", action="store_true")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=1,
+        help="of all cases, one after the other; the run of the median ratio counts: a virtual "
+        "machine loses a core for seconds now and then",
+    )
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     dtype = getattr(torch, options.dtype)
 
+    cases = [(name, text) for text in options.shapes for name in options.names]
+    measured: dict[tuple[str, str], list[tuple[float, float, float]]] = {case: [] for case in cases}
+    for _ in range(options.runs):
+        for name, text in cases:
+            call = make_call(name, tuple(map(int, text.split("x"))), dtype, options.device)
+            figures = measure(call, options.device, options.device_time)
+            measured[name, text].append(figures)
     rows = []
-    for text in options.shapes:
-        shape = tuple(int(n) for n in text.split("x"))
-        for name in options.names:
-            call = make_call(name, shape, dtype, options.device)
-            ours, theirs, first_ms = measure(call, options.device, options.device_time)
-            rows.append(
-                {
-                    "operator": name,
-                    "shape": list(shape),
-                    "dtype": options.dtype,
-                    "tilewise_us": round(ours, 3),
-                    "aten_us": round(theirs, 3),
-                    "ratio": round(theirs / ours, 3),
-                    "first_call_ms": round(first_ms, 1),
-                }
-            )
-            row = rows[-1]
-            print(
-                f"{name:16} {text:>12} {options.dtype:>9}  tilewise {ours:9.2f} us  "
-                f"ATen {theirs:9.2f} us  ratio {row['ratio']:.2f}",
-                flush=True,
-            )
+    for (name, text), runs in measured.items():
+        first_ms = runs[0][2]
+        runs.sort(key=lambda run: run[1] / run[0])
+        ours, theirs, _ = runs[len(runs) // 2]
+        rows.append(
+            {
+                "operator": name,
+                "shape": list(map(int, text.split("x"))),
+                "dtype": options.dtype,
+                "tilewise_us": round(ours, 3),
+                "aten_us": round(theirs, 3),
+                "ratio": round(theirs / ours, 3),
+                "ratios_of_runs": [round(run[1] / run[0], 3) for run in runs],
+                "first_call_ms": round(first_ms, 1),
+            }
+        )
+        print(
+            f"{name:16} {text:>12} {options.dtype:>9}  tilewise {ours:9.2f} us  "
+            f"ATen {theirs:9.2f} us  ratio {theirs / ours:.2f}"
+        )
     geomean = math.exp(sum(math.log(row["ratio"]) for row in rows) / len(rows))
     print(f"geomean {geomean:.3f}, lowest {min(row['ratio'] for row in rows):.3f}")
     if options.out is not None:

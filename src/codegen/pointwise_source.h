@@ -5,6 +5,7 @@
 // new shape compiles nothing. No ATen here: ops/framework/pointwise.cpp fills the description in.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -62,7 +63,13 @@ struct PointwiseVariant {
   // One dimension, hence no rows.
   bool is_flat() const { return rank == 1; }
 
-  bool operator==(const PointwiseVariant&) const = default;
+  // Compared on every call: operands that are not there do not count.
+  bool operator==(const PointwiseVariant& other) const {
+    return outputs == other.outputs && inputs == other.inputs && scalars == other.scalars &&
+           rank == other.rank && compute == other.compute && is_logical == other.is_logical &&
+           streams == other.streams && is_complex == other.is_complex &&
+           std::equal(operands.begin(), operands.begin() + operand_count(), other.operands.begin());
+  }
 };
 
 // The text of a module with one function `kernel`. Its parameters, in order:

@@ -12,6 +12,7 @@
 
 #include <ATen/TensorIterator.h>
 #include <c10/core/Scalar.h>
+#include <c10/util/SmallVector.h>
 
 #include <array>
 #include <atomic>
@@ -73,7 +74,7 @@ void refuse_zero_divisor(at::TensorIteratorBase& iter);
 // The non-tensor arguments of one call.
 class PointwiseArguments {
  public:
-  void add(const at::Scalar& value) { scalars_[count_++] = value; }
+  void add(const at::Scalar& value) { scalars_.push_back(value); }
   void add(double value) { add(at::Scalar(value)); }
   void add(int64_t value) { add(at::Scalar(value)); }
   void add(bool value) { literals_ += value ? ", True" : ", False"; }
@@ -84,13 +85,13 @@ class PointwiseArguments {
   template <class T>
   void add(const T&) {}
 
-  int count() const { return count_; }
+  int count() const { return static_cast<int>(scalars_.size()); }
   const at::Scalar& scalar(int i) const { return scalars_[static_cast<size_t>(i)]; }
   const std::string& literals() const { return literals_; }
 
  private:
-  std::array<at::Scalar, codegen::kMaxScalars> scalars_;
-  int count_ = 0;
+  // All in place, and none made before it is there.
+  c10::SmallVector<at::Scalar, codegen::kMaxScalars> scalars_;
   std::string literals_;  // short: no allocation below 16 characters
 };
 

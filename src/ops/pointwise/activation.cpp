@@ -37,6 +37,13 @@ struct Gelu : PointwiseOp<Gelu, at::meta::structured_gelu> {
   static const char* refuse(const Tensor&, c10::string_view approximate, const auto&...) {
     return refuse_gelu(approximate);
   }
+  void impl(const Tensor& self, c10::string_view approximate, const Tensor&) {
+    if (numel() == 0) return;
+    static PointwiseFunction on_gpu("activation:gelu_by_power", kFloating);
+    PointwiseArguments arguments;
+    arguments.add(approximate);
+    (self.is_cpu() ? function() : on_gpu).run(*this, common_dtype(), arguments);
+  }
   TILEWISE_FUNCTION("activation:gelu", kFloating)
 };
 TILEWISE_STRUCTURED(Gelu, "gelu");
