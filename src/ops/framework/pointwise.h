@@ -14,7 +14,6 @@
 #include <c10/core/Scalar.h>
 #include <c10/util/SmallVector.h>
 
-#include <array>
 #include <atomic>
 #include <mutex>
 #include <string>
