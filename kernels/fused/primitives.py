@@ -10,6 +10,8 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from pointwise.arithmetic import ceil as ceil
+from pointwise.arithmetic import floor as floor
 from pointwise.arithmetic import maximum, minimum, quotient, square_root
 
 
@@ -41,22 +43,6 @@ def absolute(x):
 @triton.jit
 def sign(x):
     return (x > 0).to(x.dtype) - (x < 0).to(x.dtype)
-
-
-@triton.jit
-def floor(x):
-    if x.dtype.is_floating():
-        return tl.floor(x)
-    else:
-        return x
-
-
-@triton.jit
-def ceil(x):
-    if x.dtype.is_floating():
-        return tl.ceil(x)
-    else:
-        return x
 
 
 @triton.jit
@@ -115,69 +101,9 @@ def power(x, y):
 
 
 @triton.jit
-def log10(x):
-    return libdevice.log10(x)
-
-
-@triton.jit
 def log1p_exp(x):
     """log(1 + exp(x)) without overflow."""
     return maximum(x, tl.zeros_like(x)) + libdevice.log1p(libdevice.exp(-tl.abs(x)))
-
-
-@triton.jit
-def tan(x):
-    return libdevice.tan(x)
-
-
-@triton.jit
-def sinh(x):
-    return libdevice.sinh(x)
-
-
-@triton.jit
-def cosh(x):
-    return libdevice.cosh(x)
-
-
-@triton.jit
-def asin(x):
-    return libdevice.asin(x)
-
-
-@triton.jit
-def acos(x):
-    return libdevice.acos(x)
-
-
-@triton.jit
-def atan(x):
-    return libdevice.atan(x)
-
-
-@triton.jit
-def asinh(x):
-    return libdevice.asinh(x)
-
-
-@triton.jit
-def acosh(x):
-    return libdevice.acosh(x)
-
-
-@triton.jit
-def atanh(x):
-    return libdevice.atanh(x)
-
-
-@triton.jit
-def atan2(x, y):
-    return libdevice.atan2(x, y)
-
-
-@triton.jit
-def erfc(x):
-    return libdevice.erfc(x)
 
 
 @triton.jit

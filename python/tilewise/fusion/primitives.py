@@ -146,7 +146,8 @@ PRIMITIVES = {
 }  # fmt: skip
 
 _OF_EXPONENTIAL = {
-    "cos", "erf", "exp", "exp2", "expm1", "log", "log1p", "log2", "sin", "tanh",
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp",
+    "exp2", "expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh",
 }  # fmt: skip
 
 # The kernel files that primitives whose text is a call come from.
