@@ -312,4 +312,9 @@ def test_adamw_with_clipping_is_served(options: dict[str, Any], dtype: torch.dty
     assert set(fell_back) <= ({"_foreach_div_.List/cuda"} if "capturable" in options else set())
     for a, e in zip(actual, expected, strict=True):
         # Rounding of the norm moves every later step a little.
-        torch.testing.assert_close(a, e, rtol=1e-4 if dtype.itemsize >= 4 else 3e-2, atol=1e-5)
+        torch.testing.assert_close(
+            a,
+            e,
+            rtol=1e-4 if dtype.itemsize >= 4 else 2e-2,
+            atol=1e-5 if dtype.itemsize >= 4 else 5e-4,
+        )

@@ -6,6 +6,7 @@
 
 #include "dispatch/refusal.h"
 #include "ops/framework/pointwise_tiles.h"
+#include "ops/framework/scalar_range.h"
 
 namespace tilewise::ops {
 namespace {
@@ -261,6 +262,9 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   const bool rounds = (dtypes_ & kNumbersAsStored) != 0;
   for (int i = 0; i < arguments.count(); ++i) {
     const at::Scalar& number = arguments.scalar(i);
+    // PyTorch's kernel has the error for it (lerp's weight).
+    if (at::isFloatingType(compute) && !is_representable(number, compute))
+      throw dispatch::Refusal{"value does not fit the dtype"};
     if (is_complex)
       add_pair(pack, number, type);
     else
