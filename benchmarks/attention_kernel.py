@@ -54,7 +54,7 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor
     """softmax(q k^T / sqrt(head)) v of contiguous [batch, heads, length, head] tensors."""
     batch, heads, length, head = q.shape
     out = torch.empty_like(q)
-    block_m, block_n = 64, 128
+    block_m, block_n = 128, 128
     attention_kernel[(triton.cdiv(length, block_m), batch * heads)](
         q, k, v, out, length, head**-0.5, HEAD=head, BLOCK_M=block_m, BLOCK_N=block_n
     )

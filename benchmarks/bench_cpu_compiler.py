@@ -4,8 +4,8 @@
     python benchmarks/bench_cpu_compiler.py --out benchmarks/results/NAME.json
 
 Groups: memory-bound operators, functions of rows and of elements, matrix products, attention as a
-user's own Triton kernel. Ratios are ATen's time by ours on the same tensors, see bench_ops.py.
-Compile times are those behind Triton's front end: Triton IR to an object file.
+user's own Triton kernel, compile times (compile_times.py). Ratios are ATen's time by ours on the
+same tensors, see bench_ops.py.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import argparse
 import json
 import math
 import statistics
-import time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from attention_kernel import attention
 from bench_ops import burst_us, keep_freed_memory, machine_name, measure
+from compile_times import compile_rows
 from operator_cases import Call, make_call, make_matmul
 
 import tilewise
@@ -92,43 +92,10 @@ def attention_rows() -> list[dict[str, object]]:
     return [row("attention", "forward 1x8x1024x64", "float32", *times)]
 
 
-def compile_rows(store: Path) -> list[dict[str, object]]:
-    """Median compile time of the pointwise kernels and of the matrix products in the store."""
-    from tilewise.cli.kernel_requests import stored, stored_names
-    from tilewise.cli.kernel_stages import runtime_target, stages
-    from tilewise.triton_backend import native, object_file
-
-    target = runtime_target("cpu")
-    described = native.describe_cpu_target(native.cpu_target())
-    times: dict[str, list[float]] = {"pointwise": [], "matmul": []}
-    for name in sorted(set(stored_names(store))):
-        kernel, _, function = name.partition(":")
-        group = "matmul" if kernel == "matmul/mm" else "pointwise" if function == "kernel" else ""
-        requests = [r for r in stored(store, kernel, function) if r.target == target]
-        if not group or not requests or len(times[group]) >= 20:
-            continue
-        texts = dict(stages(requests[0]))
-        samples = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            native.compile_ttir(texts["ttir"], native.cpu_target(), function)
-            object_file.emit(texts["llvm"], **described)
-            samples.append((time.perf_counter() - begin) * 1e3)
-        times[group].append(statistics.median(samples))
-    rows: list[dict[str, object]] = []
-    for group, found in times.items():
-        if found:
-            median = statistics.median(found)
-            print(f"compile    {group}: median {median:.0f} ms of {len(found)} kernels")
-            rows.append({"group": "compile", "case": group, "median_ms": round(median, 1)})
-    return rows
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", nargs="+", default=GROUPS, choices=GROUPS)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--store", type=Path, default=Path.home() / ".cache" / "tilewise")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     keep_freed_memory()
@@ -143,7 +110,7 @@ def main() -> None:
             rows += matmul_rows()
         if "attention" in options.groups:
             rows += attention_rows()
-    compiled = compile_rows(options.store) if "compile" in options.groups else []
+    compiled = compile_rows() if "compile" in options.groups else []
     for group in dict.fromkeys(str(r["group"]) for r in rows):
         ratios = [float(str(r["ratio"])) for r in rows if r["group"] == group]
         geomean = math.exp(sum(map(math.log, ratios)) / len(ratios))

@@ -38,18 +38,26 @@ _INTEGER_POINTERS = ("index", "indices", "target", "offset", "table", "map")
 def stored(folder: Path, kernel: str, function: str) -> list[Request]:
     """The requests in the store for this kernel, newest first."""
     found = []
-    for path in (folder / "artifacts").rglob("*"):
-        if path.is_file() and (request := _read(path)) is not None:
-            if (request.kernel, request.function) == (kernel, function):
-                found.append((path.stat().st_mtime, path.name, request))
+    for path, request in _files(folder):
+        if (request.kernel, request.function) == (kernel, function):
+            found.append((path.stat().st_mtime, path.name, request))
     return [request for _, _, request in sorted(found, key=lambda item: item[:2], reverse=True)]
+
+
+def stored_requests(folder: Path) -> Iterator[Request]:
+    """The request of every file in the store."""
+    return (request for _, request in _files(folder))
 
 
 def stored_names(folder: Path) -> Iterator[str]:
     """ "kernel:function" of every file in the store."""
+    return (request.name for _, request in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, Request]]:
     for path in (folder / "artifacts").rglob("*"):
         if path.is_file() and (request := _read(path)) is not None:
-            yield request.name
+            yield path, request
 
 
 def _read(path: Path) -> Request | None:
