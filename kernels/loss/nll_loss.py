@@ -4,11 +4,11 @@
 
 Row i is position (i // inner, i % inner). Its loss: -weight[target[i]] * x[i, target[i]], 0 where
 target[i] == ignore_index. REDUCTION is ATen's: 0 none, 1 mean (sum of losses / sum of weights), 2
-sum. A target outside of [0, classes)
-that is not ignore_index gives NaN instead of reading outside of x; on a CPU the operator checks the
-targets before and raises.
+sum. A target outside of [0, classes) that is not ignore_index gives NaN instead of reading outside
+of x; on a CPU the operator checks the targets before and raises.
 
 - `forward_none`: one loss per row.
+- `forward_whole`: the sum or mean of few rows.
 - `forward_partial` + `forward_combine`: sums of losses and weights per chunk of rows in ACC, then
   over chunks: two small launches, the same order on every run. The partials are [2, chunks]:
   losses, then weights.
@@ -65,15 +65,12 @@ def forward_none(
 
 
 @triton.jit
-def forward_partial(
-    x_ptr, target_ptr, weight_ptr, partial_ptr, rows, inner, classes, rows_per_chunk, ignore_index,
+def _sums(
+    x_ptr, target_ptr, weight_ptr, first, last, inner, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """partial [2, chunks]; grid chunks."""
-    chunk = tl.program_id(0)
-    first = chunk * rows_per_chunk
-    last = tl.minimum(first + rows_per_chunk, rows)
+    """Sums of losses and of weights of the rows from first to last."""
     lanes = tl.arange(0, BLOCK)
     loss_total = tl.zeros((BLOCK,), ACC)
     weight_total = tl.zeros((BLOCK,), ACC)
@@ -85,8 +82,49 @@ def forward_partial(
         )  # fmt: skip
         loss_total += loss
         weight_total += weight
-    tl.store(partial_ptr + chunk, tl.sum(loss_total, 0))
-    tl.store(partial_ptr + tl.num_programs(0) + chunk, tl.sum(weight_total, 0))
+    return tl.sum(loss_total, 0), tl.sum(weight_total, 0)
+
+
+@triton.jit
+def _store_result(out_ptr, total_weight_ptr, loss, weight, REDUCTION: tl.constexpr):
+    """A mean over no weight is NaN (0 / 0)."""
+    if REDUCTION == 1:
+        loss = loss / weight
+    tl.store(out_ptr, loss.to(out_ptr.dtype.element_ty))
+    tl.store(total_weight_ptr, weight.to(total_weight_ptr.dtype.element_ty))
+
+
+@triton.jit
+def forward_whole(
+    x_ptr, target_ptr, weight_ptr, out_ptr, total_weight_ptr, rows, inner, classes, ignore_index,
+    stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, REDUCTION: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """out [], total_weight []; one program."""
+    loss, weight = _sums(
+        x_ptr, target_ptr, weight_ptr, 0, rows, inner, classes, ignore_index,
+        stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
+        ACC, HAS_WEIGHT, BLOCK,
+    )  # fmt: skip
+    _store_result(out_ptr, total_weight_ptr, loss, weight, REDUCTION)
+
+
+@triton.jit
+def forward_partial(
+    x_ptr, target_ptr, weight_ptr, partial_ptr, rows, inner, classes, rows_per_chunk, ignore_index,
+    stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """partial [2, chunks]; grid chunks."""
+    chunk = tl.program_id(0)
+    first = chunk * rows_per_chunk
+    loss, weight = _sums(
+        x_ptr, target_ptr, weight_ptr, first, tl.minimum(first + rows_per_chunk, rows), inner,
+        classes, ignore_index, stride_x_outer, stride_x_inner, stride_x_class,
+        stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT, BLOCK,
+    )  # fmt: skip
+    tl.store(partial_ptr + chunk, loss)
+    tl.store(partial_ptr + tl.num_programs(0) + chunk, weight)
 
 
 @triton.jit
@@ -94,10 +132,7 @@ def forward_combine(
     partial_ptr, out_ptr, total_weight_ptr, chunks,
     ACC: tl.constexpr, REDUCTION: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """partial [2, chunks] -> out [], total_weight []; one program. A mean over no weight is NaN (0
-    /
-    0).
-    """
+    """partial [2, chunks] -> out [], total_weight []; one program."""
     lanes = tl.arange(0, BLOCK)
     loss_total = tl.zeros((BLOCK,), ACC)
     weight_total = tl.zeros((BLOCK,), ACC)
@@ -105,12 +140,9 @@ def forward_combine(
         mask = start + lanes < chunks
         loss_total += tl.load(partial_ptr + start + lanes, mask=mask, other=0.0)
         weight_total += tl.load(partial_ptr + chunks + start + lanes, mask=mask, other=0.0)
-    loss = tl.sum(loss_total, 0)
-    weight = tl.sum(weight_total, 0)
-    if REDUCTION == 1:
-        loss = loss / weight
-    tl.store(out_ptr, loss.to(out_ptr.dtype.element_ty))
-    tl.store(total_weight_ptr, weight.to(total_weight_ptr.dtype.element_ty))
+    _store_result(
+        out_ptr, total_weight_ptr, tl.sum(loss_total, 0), tl.sum(weight_total, 0), REDUCTION
+    )
 
 
 @triton.jit

@@ -87,6 +87,18 @@ def _moments_inner(
 
 
 @triton.jit
+def _chunk_outer(rows, rows_per_chunk, ROWS: tl.constexpr):
+    """First row of this program's chunk, the row behind its last, and its last tile's first row.
+
+    The second reading of a chunk goes from its end to its begin: what the first has read last is
+    still in the L2 cache.
+    """
+    first = tl.program_id(1) * rows_per_chunk
+    last = tl.minimum(first + rows_per_chunk, rows)
+    return first, last, first + (last - first - 1) // ROWS * ROWS
+
+
+@triton.jit
 def _moments_outer(
     x_ptr, channel, channel_mask, rows, rows_per_chunk, stride_row, stride_channel,
     ACC: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
@@ -315,10 +327,10 @@ def normalize_outer(
     offset = tl.zeros((BLOCK,), ACC)
     if bias_ptr is not None:
         offset = tl.load(bias_ptr + channel, mask=channel_mask, other=0.0).to(ACC)
-    first = tl.program_id(1) * rows_per_chunk
-    last = tl.minimum(first + rows_per_chunk, rows)
+    first, last, end = _chunk_outer(rows, rows_per_chunk, ROWS)
     lanes = tl.arange(0, ROWS)
-    for start in range(first, last, ROWS):
+    for step in range(first, last, ROWS):
+        start = end - (step - first)
         row = (start + lanes).to(tl.int64)
         mask = (start + lanes < last)[:, None] & channel_mask[None, :]
         offsets = (row * stride_row)[:, None] + (channel * stride_channel)[None, :]
@@ -545,10 +557,10 @@ def backward_input_outer(
             scale *= tl.load(weight_ptr + channel, mask=channel_mask, other=0.0).to(ACC)
         mean_grad = sum_grad / tl.cast(rows, ACC)
         slope = sum_product / tl.cast(rows, ACC) * rstd * rstd
-        first = tl.program_id(1) * rows_per_chunk
-        last = tl.minimum(first + rows_per_chunk, rows)
+        first, last, end = _chunk_outer(rows, rows_per_chunk, ROWS)
         lanes = tl.arange(0, ROWS)
-        for start in range(first, last, ROWS):
+        for step in range(first, last, ROWS):
+            start = end - (step - first)
             row = (start + lanes).to(tl.int64)
             mask = (start + lanes < last)[:, None] & channel_mask[None, :]
             offsets = (row * grad_row)[:, None] + (channel * grad_channel)[None, :]

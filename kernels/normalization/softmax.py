@@ -3,8 +3,8 @@
 
 `*_tile`: a row fits a tile; each element is read and written once. `*_loop`: any length; the input
 is read twice, first for maximum and sum, which every lane keeps on its own until the end (one
-exponential an element, no step across lanes), then for the result, from the L2 cache if all rows
-under way fit it. `*_elements`: scalar functions of the second step alone, for few long rows whose
+exponential an element, no step across lanes), then for the result and from the end to the begin,
+so that what was read last is found in a cache. `*_elements`: scalar functions of the second step alone, for few long rows whose
 first step is a reduction of its own.
 
 The functions are called by generated code (src/codegen/row_source.h), which knows where rows lie
@@ -111,7 +111,8 @@ def forward_loop(
         maximum = tl.where(mask, larger, maximum)
         total = tl.where(mask, updated, total)
     maximum, total = _totals(maximum, total, AXIS)
-    for start in range(0, length, LANES):
+    for step in range(0, length, LANES):
+        start = (length - 1) // LANES * LANES - step
         mask = (start + lane < length) & kept_mask
         offset = tl.cast(start, tl.int64)
         value = tl.load(x + offset * stride_x, mask=mask, other=0.0).to(ACC)

@@ -52,6 +52,19 @@ def root(total):
 
 
 @triton.jit
+def cube(x):
+    """Order 3: a general power of every element took 260 us of (8192, 8192) bf16 on an H100."""
+    x = tl.abs(x)
+    return x * x * x
+
+
+@triton.jit
+def cube_root(total):
+    """Order 3."""
+    return libdevice.cbrt(total)
+
+
+@triton.jit
 def power(x, order):
     """Any other order."""
     return libdevice.pow(tl.abs(x), order.to(x.dtype))
@@ -79,6 +92,12 @@ def difference_magnitude(x, y):
 def difference_square(x, y):
     """Order 2 of a difference."""
     return (x - y) * (x - y)
+
+
+@triton.jit
+def difference_cube(x, y):
+    """Order 3 of a difference."""
+    return cube(x - y)
 
 
 @triton.jit

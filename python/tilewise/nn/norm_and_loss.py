@@ -158,45 +158,6 @@ def _(
     )
 
 
-def _save_layer_norm(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, _, ctx.shape, weight, bias, _ = inputs
-    _, total, mean, rstd = output
-    ctx.save_for_backward(total, mean, rstd, weight, bias)
-    ctx.mark_non_differentiable(mean, rstd)
-    ctx.set_materialize_grads(False)
-
-
-def _layer_norm_backward(ctx: Any, grad: Tensor | None, grad_sum: Tensor | None, *_: Any) -> Any:
-    total, mean, rstd, weight, bias = ctx.saved_tensors
-    if grad is None:
-        return grad_sum, grad_sum, None, None, None, None
-    needs = ctx.needs_input_grad
-    mask = [needs[0] or needs[1], needs[3], needs[4]]
-    grad_input, grad_weight, grad_bias = torch.ops.tilewise.add_layer_norm_backward(
-        grad, grad_sum, total, ctx.shape, mean, rstd, weight, bias, mask
-    )
-    return grad_input, grad_input, None, grad_weight, grad_bias, None
-
-
-def _save_rms_norm(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, _, ctx.shape, weight, _ = inputs
-    _, total, rstd = output
-    ctx.save_for_backward(total, rstd, weight)
-    ctx.mark_non_differentiable(rstd)
-    ctx.set_materialize_grads(False)
-
-
-def _rms_norm_backward(ctx: Any, grad: Tensor | None, grad_sum: Tensor | None, *_: Any) -> Any:
-    total, rstd, weight = ctx.saved_tensors
-    if grad is None:
-        return grad_sum, grad_sum, None, None, None
-    needs = ctx.needs_input_grad
-    grad_input, grad_weight = torch.ops.tilewise.add_rms_norm_backward(
-        grad, grad_sum, total, ctx.shape, rstd, weight, [needs[0] or needs[1], needs[3]]
-    )
-    return grad_input, grad_input, None, grad_weight, None
-
-
 def _save_cross_entropy(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     *tensors, ctx.reduction, ctx.ignore_index, ctx.label_smoothing = inputs
     _, lse, total_weight = output
@@ -213,12 +174,6 @@ def _cross_entropy_backward(ctx: Any, grad: Tensor, *_: Any) -> Any:
     return grad_input, grad_weight, grad_bias, None, None, None, None, None
 
 
-torch.library.register_autograd(
-    "tilewise::add_layer_norm", _layer_norm_backward, setup_context=_save_layer_norm
-)
-torch.library.register_autograd(
-    "tilewise::add_rms_norm", _rms_norm_backward, setup_context=_save_rms_norm
-)
 torch.library.register_autograd(
     "tilewise::linear_cross_entropy", _cross_entropy_backward, setup_context=_save_cross_entropy
 )

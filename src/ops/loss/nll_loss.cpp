@@ -125,10 +125,22 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
   }
   static const Kernel partial_sums("loss/nll_loss", "forward_partial");
   static const Kernel combine("loss/nll_loss", "forward_combine");
+  static const Kernel whole("loss/nll_loss", "forward_whole");
   const int64_t block = on_cpu ? 64 : 256;
+  // A single row without reduction is a sum over that row.
+  const int64_t form = reduction == at::Reduction::Mean ? 1 : 2;
   const int64_t rows_per_chunk =
-      std::max<int64_t>(ceil_div(rows.count(), 256), on_cpu ? 4096 : block);
+      std::max<int64_t>(ceil_div(rows.count(), 256), on_cpu ? 4096 : 4 * block);
   const int64_t chunks = ceil_div(rows.count(), rows_per_chunk);
+  if (chunks == 1) {
+    launch(whole, options, grid_1d(1), self, self, target, weight, written(out),
+           written(total_weight), rows.count(), stride(place.inner), stride(rows.classes),
+           ignore_index, stride(place.outer_stride[0]), stride(place.inner_stride[0]),
+           stride(rows.class_stride), stride(place.outer_stride[1]), stride(place.inner_stride[1]),
+           constant(acc), constant(weight.has_value()), constant(form), constant(block));
+    if (reduction == at::Reduction::None) total_weight.zero_();
+    return;
+  }
   const Tensor partial = allocate_output(
       {2, chunks}, {}, self.options().dtype(acc == DType::fp64 ? at::kDouble : at::kFloat));
   launch(partial_sums, options, grid_1d(chunks), self, self, target, weight, written(partial),
@@ -136,10 +148,8 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
          stride(place.outer_stride[0]), stride(place.inner_stride[0]), stride(rows.class_stride),
          stride(place.outer_stride[1]), stride(place.inner_stride[1]), constant(acc),
          constant(weight.has_value()), constant(block));
-  // A single row without reduction is a sum over that row.
   launch(combine, options, grid_1d(1), self, partial, written(out), written(total_weight), chunks,
-         constant(acc), constant(reduction == at::Reduction::Mean ? 1 : 2), constant(64));
-  if (reduction == at::Reduction::None) total_weight.zero_();
+         constant(acc), constant(form), constant(64));
 }
 
 void backward(const Tensor& grad_output, const Tensor& self, const Tensor& target,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An addition and a norm in one kernel, as operators of our own: torch.ops.tilewise.add_layer_norm
-// and add_rms_norm. They return the norm and the sum, which the next block adds to. Derivatives and
-// fake implementations: python/tilewise/nn/functional.py. What no kernel serves is composed of
-// PyTorch's operators.
+// and add_rms_norm. They return the norm and the sum, which the next block adds to. Derivatives:
+// fused_norm_autograd.cpp; fake implementations: python/tilewise/nn/norm_and_loss.py. What no
+// kernel serves is composed of PyTorch's operators.
 #include <ATen/ops/add.h>
 #include <torch/library.h>
 

@@ -35,12 +35,15 @@ void norm(std::initializer_list<const Tensor*> inputs, double order, DimensionSe
   static Reduction zero{make("add", "is_nonzero", "difference_is_nonzero", "", "0", 0)};
   static Reduction one{make("add", "magnitude", "difference_magnitude", "", "0", 0)};
   static Reduction two{make("add", "square", "difference_square", "root", "0", 0)};
+  static Reduction three{make("add", "cube", "difference_cube", "cube_root", "0", 0)};
   static Reduction largest{make("maximum", "magnitude", "difference_magnitude", "", "0", 0)};
   static Reduction smallest{
       make("minimum", "magnitude", "difference_magnitude", "", "float('inf')", 0)};
   static Reduction other{make("add", "power", "difference_power", "inverse_power", "0", 1)};
   if (order == 2)
     two.run(inputs, dims, {&out}, compute);
+  else if (order == 3)
+    three.run(inputs, dims, {&out}, compute);
   else if (order == 1)
     one.run(inputs, dims, {&out}, compute);
   else if (order == 0)
