@@ -139,7 +139,12 @@ std::string ModuleText::whole_text(const std::string& kernel) const {
   if (uses_math_) text += math_declarations(target_);
   for (const auto& [name, function] : functions_) text += function;
   const std::string bits = std::to_string(target_.vector_bytes * 8);
-  return text + kernel + "attributes #0 = { nounwind \"target-cpu\"=\"" + target_.cpu +
+  // Without it, LLVM spills vectors where the caller's stack happens to end: three times out of
+  // four each spill and reload then crosses a cache line. gelu of (1024, 4096) f32: 2250 us,
+  // aligned 1750.
+  const std::string stack =
+      target_.vector_bytes > 16 ? " alignstack=" + std::to_string(target_.vector_bytes) : "";
+  return text + kernel + "attributes #0 = { nounwind" + stack + " \"target-cpu\"=\"" + target_.cpu +
          "\" \"target-features\"=\"" + target_.features + "\" \"prefer-vector-width\"=\"" + bits +
          "\" \"min-legal-vector-width\"=\"" + bits + "\" }\n";
 }
