@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import math
+import os
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 import tilewise
+
+
+DEVICE = os.environ.get("TILEWISE_TEST_DEVICE", "cpu")
 
 
 @tilewise.pointwise
@@ -27,14 +31,14 @@ def several(x, y):
     return x > y, x + y, torch.exp(x) * y
 
 
-def served(title: str, device: str = "cpu") -> int:
+def served(title: str, device: str = DEVICE) -> int:
     counters = tilewise.report()["operators"]
     return counters.get(f"tilewise::{title}/{device}", {"served": 0})["served"]
 
 
 def fell_back(title: str) -> dict[str, int]:
     counters = tilewise.report()["operators"]
-    return counters.get(f"tilewise::{title}/cpu", {"fell_back": {}})["fell_back"]
+    return counters.get(f"tilewise::{title}/{DEVICE}", {"fell_back": {}})["fell_back"]
 
 
 LAYOUTS = {
