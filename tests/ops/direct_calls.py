@@ -229,6 +229,8 @@ def make_arguments(name: str, device: str) -> tuple[Arguments, dict[str, Any]]:
         for a in schema.arguments
         if a.is_out
     }
+    if base.startswith("_foreach") and outs:
+        outs = {key: [torch.empty_like(t) for t in values[0]] for key in outs}
     if outs:
         outs |= {key: out.clone() for key, out in NORM_AND_LOSS_OUTS.get(base, {}).items()}
     keywords = outs | KEYWORDS.get(base, {})

@@ -58,6 +58,15 @@ const char* ForeachCall::refuse(uint8_t dtypes, bool in_place) const {
   return in_place && self[0].is_cpu() ? refuse_overlap(self, lists_) : nullptr;
 }
 
+const char* ForeachCall::refuse_out(TensorList out) const {
+  const TensorList& self = lists_.front();
+  if (out.size() != self.size()) return "foreach lists of different lengths";
+  for (size_t i = 0; i < self.size(); ++i)
+    if (out[i].scalar_type() != self[i].scalar_type() || !have_same_layout(out[i], self[i]))
+      return "foreach out= does not fit the result";
+  return refuse_overlap(out, lists_);
+}
+
 std::vector<Tensor> ForeachCall::allocate() const {
   std::vector<Tensor> out;
   out.reserve(lists_.front().size());

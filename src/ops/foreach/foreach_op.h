@@ -4,7 +4,7 @@
 //   TILEWISE_FOREACH("_foreach_mul", ".List", "arithmetic:multiply", "", kNumeric, TensorList,
 //                    TensorList);
 //
-// takes over _foreach_mul.List and _foreach_mul_.List: `multiply` of
+// takes over _foreach_mul.List, _foreach_mul_.List and _foreach_mul.List_out: `multiply` of
 // kernels/pointwise/arithmetic.py is called for each element with the overload's arguments in their
 // order (the element of a list's tensor, a number, the tensor's own entry of a list of numbers),
 // then with the literals (", 1"). A list of several dtypes takes one launch for each.
@@ -38,6 +38,8 @@ class ForeachCall {
   const char* refuse(uint8_t dtypes, bool in_place) const;
   // Writes to `out` what `kernel` makes of the arguments; throws Refusal.
   void run(const Kernel& kernel, TensorList out) const;
+  // Why the results cannot be written to `out`: PyTorch resizes, converts and raises.
+  const char* refuse_out(TensorList out) const;
   // New tensors like those of the first list.
   std::vector<Tensor> allocate() const;
 
@@ -114,6 +116,19 @@ struct ForeachInPlace : Foreach<Row, Self, Args...> {
   }
 };
 
+// The overloads with out= lists, which PyTorch makes from the functional ones by copying.
+template <class Row, class... Args>
+struct ForeachOut : Foreach<Row, Args...> {
+  static const char* refuse(Args... args, TensorList out) {
+    const ForeachCall call(args...);
+    if (const char* reason = call.refuse(Row::kDtypes, false)) return reason;
+    return call.refuse_out(out);
+  }
+  static void call(Args... args, TensorList out) {
+    ForeachCall(args...).run(ForeachOut::kernel(), out);
+  }
+};
+
 }  // namespace detail
 }  // namespace tilewise::ops
 
@@ -130,24 +145,26 @@ struct ForeachInPlace : Foreach<Row, Self, Args...> {
   using ForeachInPlace##id = ::tilewise::ops::detail::ForeachInPlace<ForeachRow##id, __VA_ARGS__>; \
   TILEWISE_OPERATOR(ForeachInPlace##id, name)
 
-#define TILEWISE_FOREACH_BOTH_(id, name, overload, function, literals, dtypes, ...) \
-  TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                            \
-  TILEWISE_FOREACH_FUNCTIONAL_(id, name overload, __VA_ARGS__);                     \
-  TILEWISE_FOREACH_IN_PLACE_(id, name "_" overload, __VA_ARGS__)
+#define TILEWISE_FOREACH_OUT_(id, name, ...)                                               \
+  using ForeachOut##id = ::tilewise::ops::detail::ForeachOut<ForeachRow##id, __VA_ARGS__>; \
+  TILEWISE_OPERATOR(ForeachOut##id, name)
+
+// The out= overload of "" is ".out", that of ".List" is ".List_out".
+#define TILEWISE_FOREACH_BOTH_(id, name, overload, function, literals, dtypes, ...)              \
+  TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                                         \
+  TILEWISE_FOREACH_FUNCTIONAL_(id, name overload, __VA_ARGS__);                                  \
+  TILEWISE_FOREACH_IN_PLACE_(id, name "_" overload, __VA_ARGS__);                                \
+  TILEWISE_FOREACH_OUT_(id, (overload[0] == '\0' ? name overload ".out" : name overload "_out"), \
+                        __VA_ARGS__)
 #define TILEWISE_FOREACH_NEW_(id, name, function, literals, dtypes, ...) \
   TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                 \
   TILEWISE_FOREACH_FUNCTIONAL_(id, name, __VA_ARGS__)
-#define TILEWISE_FOREACH_SELF_(id, name, function, literals, dtypes, ...) \
-  TILEWISE_FOREACH_ROW_(id, function, literals, dtypes);                  \
-  TILEWISE_FOREACH_IN_PLACE_(id, name, __VA_ARGS__)
 #define TILEWISE_FOREACH_WITH_ID_(macro, id, ...) macro(id, __VA_ARGS__)
 #define TILEWISE_FOREACH_NUMBERED_(macro, id, ...) TILEWISE_FOREACH_WITH_ID_(macro, id, __VA_ARGS__)
 
-// The functional and the in-place overload.
+// The functional, the in-place and the out= overload.
 #define TILEWISE_FOREACH(...) \
   TILEWISE_FOREACH_NUMBERED_(TILEWISE_FOREACH_BOTH_, __COUNTER__, __VA_ARGS__)
-// Where PyTorch has only one of them.
+// Where PyTorch has only the first.
 #define TILEWISE_FOREACH_FUNCTIONAL(...) \
   TILEWISE_FOREACH_NUMBERED_(TILEWISE_FOREACH_NEW_, __COUNTER__, __VA_ARGS__)
-#define TILEWISE_FOREACH_IN_PLACE(...) \
-  TILEWISE_FOREACH_NUMBERED_(TILEWISE_FOREACH_SELF_, __COUNTER__, __VA_ARGS__)

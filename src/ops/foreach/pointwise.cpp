@@ -8,13 +8,21 @@ constexpr const char* kAlphaOne = ", 1";
 
 // clang-format off: one overload a line
 TILEWISE_FOREACH("_foreach_abs", "", "arithmetic:absolute", "", kNumeric, TensorList);
+TILEWISE_FOREACH("_foreach_acos", "", "exponential:acos", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_asin", "", "exponential:asin", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_atan", "", "exponential:atan", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_ceil", "", "arithmetic:ceil", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_cos", "", "exponential:cos", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_cosh", "", "exponential:cosh", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_erf", "", "exponential:erf", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_erfc", "", "exponential:erfc", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_exp", "", "exponential:exp", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_expm1", "", "exponential:expm1", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_floor", "", "arithmetic:floor", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_frac", "", "arithmetic:fraction", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_lgamma", "", "special_gamma:lgamma", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_log", "", "exponential:log", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_log10", "", "exponential:log10", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_log1p", "", "exponential:log1p", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_log2", "", "exponential:log2", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_neg", "", "arithmetic:negate", "", kNumeric, TensorList);
@@ -24,10 +32,12 @@ TILEWISE_FOREACH("_foreach_rsqrt", "", "arithmetic:reciprocal_square_root", "", 
 TILEWISE_FOREACH("_foreach_sigmoid", "", "activation:sigmoid", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_sign", "", "arithmetic:sign", "", kNumeric, TensorList);
 TILEWISE_FOREACH("_foreach_sin", "", "exponential:sin", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_sinh", "", "exponential:sinh", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_sqrt", "", "arithmetic:square_root", "", kFloating, TensorList);
+TILEWISE_FOREACH("_foreach_tan", "", "exponential:tan", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_tanh", "", "exponential:tanh", "", kFloating, TensorList);
 TILEWISE_FOREACH("_foreach_trunc", "", "arithmetic:truncate", "", kFloating, TensorList);
-TILEWISE_FOREACH_IN_PLACE("_foreach_zero_", "arithmetic:zero", "", kNumeric, TensorList);
+TILEWISE_FOREACH("_foreach_zero", "", "arithmetic:zero", "", kNumeric, TensorList);
 
 TILEWISE_FOREACH("_foreach_add", ".List", "arithmetic:add", "", kNumeric, TensorList, TensorList, const Scalar&);
 TILEWISE_FOREACH("_foreach_add", ".Scalar", "arithmetic:add", kAlphaOne, kNumeric, TensorList, const Scalar&);
