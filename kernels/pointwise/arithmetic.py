@@ -25,6 +25,11 @@ def copy(x):
 
 
 @triton.jit
+def first(x, y):
+    return x
+
+
+@triton.jit
 def constant(value):
     return value
 

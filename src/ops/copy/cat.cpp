@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
+#include "ops/copy/concatenate.h"
 #include "ops/framework/dimensions.h"
 #include "ops/framework/launch.h"
-#include "ops/framework/structured_op.h"
+#include "ops/framework/plain_op.h"
 
 namespace tilewise::ops {
 namespace {
@@ -94,5 +95,42 @@ struct Cat : StructuredOp<at::meta::structured_cat> {
 };
 TILEWISE_STRUCTURED(Cat, "cat");
 
+// As PyTorch does it: a dimension of the concatenation is split, unless it is a new last one.
+struct Stack : PlainOp {
+  static const char* refuse(at::TensorList tensors, int64_t dim) {
+    if (tensors.empty()) return "stack of no tensors";
+    const int64_t dims = tensors[0].dim() + 1;
+    if (dim < -dims || dim >= dims) return "stack: dimension out of range";
+    for (const Tensor& tensor : tensors)
+      if (tensor.sizes() != tensors[0].sizes()) return "stack of different sizes";
+    return nullptr;
+  }
+  static Tensor call(at::TensorList tensors, int64_t dim) {
+    const int64_t axis = at::maybe_wrap_dim(dim, tensors[0].dim() + 1);
+    if (axis == tensors[0].dim()) {
+      c10::SmallVector<Tensor, 8> columns;
+      for (const Tensor& tensor : tensors) columns.push_back(tensor.unsqueeze(axis));
+      return concatenate_tensors(columns, axis);
+    }
+    at::DimVector sizes(tensors[0].sizes());
+    sizes.insert(sizes.begin() + axis, static_cast<int64_t>(tensors.size()));
+    return concatenate_tensors(tensors, axis).view(sizes);
+  }
+};
+TILEWISE_OPERATOR(Stack, "stack");
+
 }  // namespace
+
+Tensor concatenate_tensors(at::TensorList tensors, int64_t dim) {
+  detail::Bound<Cat, dispatch::Form::functional> cat;
+  cat.run(at::ITensorListRef(tensors), dim);
+  return std::move(cat.outputs[0]);
+}
+
+void concatenate_into(const Tensor& out, at::TensorList tensors, int64_t dim) {
+  detail::Bound<Cat, dispatch::Form::out> cat;
+  cat.given = {&out};
+  cat.run(at::ITensorListRef(tensors), dim);
+}
+
 }  // namespace tilewise::ops
