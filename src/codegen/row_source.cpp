@@ -25,6 +25,7 @@ class RowWriter : private TileWriter {
     }
     arguments.insert(arguments.end(), {"lane", results("kept_mask"), "length"});
     for (const std::string& tensor : tensors) arguments.push_back(tensor + "_stride");
+    for (int i = 0; i < variant_.scalars; ++i) arguments.push_back(numbered("s", i));
     line(function + "(" + join(arguments) + ", " + lane_axis() + ", LANES" + variant_.literals +
          ")");
     return out_.str();
@@ -33,6 +34,7 @@ class RowWriter : private TileWriter {
  private:
   Names parameters(const Names& tensors) const {
     Names list = tensors;
+    for (int i = 0; i < variant_.scalars; ++i) list.push_back(numbered("s", i));
     list.push_back("kept");
     const int sizes = kept_sizes(variant_.kept_rank, lanes_are_last_);
     for (int d = 0; d < sizes; ++d) list.push_back(numbered("kept_size", d));

@@ -26,9 +26,11 @@ Rows::Rows(std::initializer_list<const at::Tensor*> tensors, int64_t dim) {
 }
 
 void RowKernel::launch(std::initializer_list<RowOperand> operands, const Rows& rows,
-                       const RowTile& tile, const char* literals) {
+                       const RowTile& tile, const char* literals,
+                       std::initializer_list<int64_t> scalars) {
   codegen::RowVariant variant;
   variant.tensors = static_cast<uint8_t>(operands.size());
+  variant.scalars = static_cast<uint8_t>(scalars.size());
   variant.kept_rank = static_cast<uint8_t>(rows.kept.size());
   variant.lanes_are_last = tile.lanes_are_last;
   variant.literals = literals;
@@ -38,6 +40,7 @@ void RowKernel::launch(std::initializer_list<RowOperand> operands, const Rows& r
       detail::add(pack, written(*operand.tensor));
     else
       detail::add(pack, *operand.tensor);
+  for (const int64_t scalar : scalars) detail::add(pack, int64(scalar));
   const int64_t kept = numel(rows.kept);
   const Dimension& kept0 = rows.kept.back();
   pack.integer(kept);

@@ -45,7 +45,7 @@ class RowKernel {
 
   // The operands in the order of `rows`; `literals` follow LANES in the call of the function.
   void launch(std::initializer_list<RowOperand> operands, const Rows& rows, const RowTile& tile,
-              const char* literals);
+              const char* literals, std::initializer_list<int64_t> scalars = {});
 
  private:
   const char* module_;
