@@ -34,5 +34,5 @@ def is_nonzero(x):
 
 @triton.jit
 def multiply(a, b):
-    """Combines two products."""
+    """Combines two products; what dot sums up."""
     return a * b

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 
 import tilewise
 
-
 DEVICE = os.environ.get("TILEWISE_TEST_DEVICE", "cpu")
 
 

@@ -15,6 +15,7 @@ import torch
 from direct_arguments import generator as _generator
 from direct_arguments import x as _x
 from norm_and_loss_calls import NORM_AND_LOSS_CALLS, NORM_AND_LOSS_OUTS
+from reduction_calls import REDUCTION_CALLS
 
 Arguments = list[Any]
 
@@ -174,6 +175,7 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
     "sum.dim_IntList": lambda: [_x(5, 7), [0]],
     "where": lambda: [_x(5, 7) > 0.5, _x(5, 7), _x(7)],
     **NORM_AND_LOSS_CALLS,
+    **REDUCTION_CALLS,
 }
 
 

@@ -121,9 +121,32 @@ def assert_no_worse(actual: Any, expected: Any, exact: list[torch.Tensor], what:
         assert (a - x).abs().max() <= allowed, f"{what}: further from the exact result than ATen"
 
 
+# Operators that return an element and its index, and where `dim` is among the arguments. Of equal
+# elements PyTorch leaves open which one's index that is.
+SELECTIONS = {"kthvalue": 1, "median": 0, "nanmedian": 0, "mode": 0}
+
+
+def _dim(op: OpInfo, args: Any, kwargs: Any) -> int:
+    position = SELECTIONS[op.name]
+    return kwargs.get("dim", args[position] if len(args) > position else -1)
+
+
+def _selected(op: OpInfo, first: torch.Tensor, args: Any, kwargs: Any, result: Any) -> Any:
+    """The values, and the elements that the indices name."""
+    dim = _dim(op, args, kwargs)
+    values, indices = result
+    if first.dim() == 0 or first.numel() == 0:
+        return values, indices
+    kept = indices if indices.dim() == first.dim() else indices.unsqueeze(dim)
+    return values, first.detach().gather(dim, kept).view(indices.shape), indices.new_empty(0)
+
+
 def _call(op: Callable[..., Any], sample: SampleInput, prepare: Callable[[Any], Any]) -> Any:
     first, args, kwargs = tree_map(prepare, (sample.input, sample.args, sample.kwargs))
-    return op(first, *args, **kwargs)
+    result = op(first, *args, **kwargs)
+    if isinstance(op, OpInfo) and op.name in SELECTIONS and isinstance(result, tuple):
+        return _selected(op, first, args, kwargs, result)
+    return result
 
 
 def _widen(value: Any) -> Any:
@@ -239,6 +262,8 @@ def check_backward(op: OpInfo, sample: SampleInput, twice: bool = False) -> None
         first, args, kwargs = tree_map(prepare, (sample.input, sample.args, sample.kwargs))
         inputs = [t for t in tensors_of((first, args, kwargs)) if t.requires_grad]
         grads = _gradients(tensors_of(op(first, *args, **kwargs)), inputs, create_graph=twice)
+        if op.name in SELECTIONS and first.dim() > 0:
+            grads = [g.sort(_dim(op, args, kwargs)).values for g in grads]
         return _gradients(grads, inputs) if twice else grads
 
     what = "double backward" if twice else "backward"
