@@ -64,8 +64,8 @@ def test_a_missing_library_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("target", "stages"),
     [
-        ("cpu", ["ttir", "tile", "llvm", "asm"]),
-        ("aarch64", ["ttir", "tile", "llvm", "asm"]),
+        ("cpu", ["ttir", "prepared", "tile", "llvm", "asm"]),
+        ("aarch64", ["ttir", "prepared", "tile", "llvm", "asm"]),
         ("sm_90", ["ttir", "ttgir", "llvm", "ptx", "sass"]),
         ("gfx942", ["ttir", "ttgir", "llvm", "amdgcn"]),
     ],

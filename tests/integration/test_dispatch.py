@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -140,6 +144,29 @@ def test_unserved_dtype_falls_back_and_is_counted():
     with tilewise.use():
         torch.testing.assert_close(torch.exp(z), torch.full_like(z, math.e))
     assert fell_back("exp") == {"dtype without a Triton type": 1}
+
+
+def test_a_kernel_that_cannot_be_compiled_falls_back_and_leaves_nothing(tmp_path):
+    program = textwrap.dedent("""
+        import sys
+        sys.modules["llvmlite"] = None
+        import torch, tilewise
+        x = torch.rand(7)
+        with tilewise.use():
+            assert torch.equal(x.add(x), 2 * x)
+        print(tilewise.report()["operators"]["add.Tensor/cpu"]["fell_back"])
+        """)
+    environment = {**os.environ, "TILEWISE_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pip install llvmlite" in done.stdout
+    assert [p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_size > 0] == []
 
 
 def test_strict_raises_instead_of_falling_back():

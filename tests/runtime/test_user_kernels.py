@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stock Triton offers around a kernel, on CPU tensors: tuning, heuristics, hooks, compile."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -210,6 +211,7 @@ def test_beside_a_gpu_the_tensors_decide(tmp_path):
         class Compiler:
             @staticmethod
             def supports_target(target): return target.backend == "gpu"
+        for name in [n for n in backends if n != "cpu"]: del backends[name]  # a real GPU's
         backends["gpu"] = Backend(compiler=Compiler, driver=Gpu)
 
         @triton.jit
@@ -254,3 +256,22 @@ def test_beside_a_gpu_the_tensors_decide(tmp_path):
         check=False,
     )
     assert done.returncode == 0 and done.stdout == "fine\n", done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_beside_a_real_gpu_both_devices_launch():
+    """In a process of its own: which driver is active is settled once."""
+    program = textwrap.dedent("""
+        import sys, torch, triton
+        sys.path.insert(0, sys.argv[1])
+        from test_user_kernels import add
+        for device in ("cuda", "cpu", "cuda", "cpu"):
+            x, y = torch.ones(100, device=device), torch.zeros(100, device=device)
+            add[(4,)](x, y, 100, 2.0, BLOCK=32)
+            assert (y == 2).all(), device
+        assert triton.runtime.driver.active.get_current_target().backend in ("cuda", "hip")
+        """)
+    command = [sys.executable, "-c", program, os.path.dirname(__file__)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

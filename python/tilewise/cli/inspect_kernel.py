@@ -22,7 +22,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="cpu (default), another CPU as x86-64-v3 or aarch64, sm_90, gfx942; none of them has "
         "to be in this machine",
     )
-    parser.add_argument("--stage", metavar="STAGE", help="ttir, tile, llvm, asm; ttgir, ptx, sass")
+    parser.add_argument(
+        "--stage", metavar="STAGE", help="ttir, prepared, tile, llvm, asm; ttgir, ptx, sass"
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -11,12 +11,12 @@ from tilewise import compile_client
 from tilewise.compile_request import Request
 from tilewise.triton_backend import native, object_file
 
-CPU_STAGES = ("ttir", "tile", "llvm", "asm")
+CPU_STAGES = ("ttir", "prepared", "tile", "llvm", "asm")
 GPU_STAGES = {
     "cuda": ("ttir", "ttgir", "llvm", "ptx", "sass"),
     "hip": ("ttir", "ttgir", "llvm", "amdgcn"),
 }
-ALL_STAGES = ("ttir", "tile", "ttgir", "llvm", "asm", "ptx", "sass", "amdgcn")
+ALL_STAGES = ("ttir", "prepared", "tile", "ttgir", "llvm", "asm", "ptx", "sass", "amdgcn")
 
 
 def runtime_target(name: str) -> str:
@@ -51,7 +51,8 @@ def stages(request: Request) -> Iterator[tuple[str, str]]:
             # Without the source locations, which are most of the text.
             yield name, value.str_nodebug() if hasattr(value, "str_nodebug") else str(value)
             if kind == "cpu":
-                yield "tile", native.dump_stage(str(value), architecture, "tile")
+                for stage in ("prepared", "tile"):
+                    yield stage, native.dump_stage(str(value), architecture, stage)
 
 
 def _triton_stages(request: Request) -> Iterator[tuple[str, Any]]:
