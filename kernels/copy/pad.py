@@ -12,34 +12,39 @@ import triton.language as tl
 
 @triton.jit
 def constant_pad(
-    x_ptr, out_ptr, value, rows, size1, size2, columns, before0, before1, before2, before3,
+    x_ptr, out_ptr, value, size1, rows, columns, before0, before1, before2, before3,
     extent0, extent1, extent2, extent3, stride0, stride1, stride2, stride3,
     stride_out0, stride_out1, stride_out2, stride_out3, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """rows: the product of the sizes of dimensions 0 to 2; grid cdiv(rows, ROWS) *
+    """rows, columns: the sizes of dimensions 2 and 3; grid size0 * size1 * cdiv(rows, ROWS) *
     cdiv(columns, BLOCK).
     """
     across = tl.cdiv(columns, BLOCK)
-    row = (tl.program_id(0) // across).to(tl.int64) * ROWS + tl.arange(0, ROWS)
-    column = (tl.program_id(0) % across).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    c2 = row % size2
-    c1 = row // size2 % size1
-    c0 = row // size2 // size1
+    down = tl.cdiv(rows, ROWS)
+    plane = tl.program_id(0) // (across * down)
+    tile = tl.program_id(0) % (across * down)
+    row = tile // across * ROWS + tl.arange(0, ROWS)
+    column = tile % across * BLOCK + tl.arange(0, BLOCK)
+    c0 = plane // size1
+    c1 = plane % size1
     i0 = c0 - before0
     i1 = c1 - before1
-    i2 = c2 - before2
+    i2 = row - before2
     i3 = column - before3
-    inside = (
-        ((i0 >= 0) & (i0 < extent0)) & ((i1 >= 0) & (i1 < extent1)) & ((i2 >= 0) & (i2 < extent2))
-    )
+    has_plane = (i0 >= 0) & (i0 < extent0) & (i1 >= 0) & (i1 < extent1)
+    has_row = (i2 >= 0) & (i2 < extent2) & has_plane
+    start = i0.to(tl.int64) * stride0 + i1.to(tl.int64) * stride1
     x = tl.load(
-        x_ptr + (i0 * stride0 + i1 * stride1 + i2 * stride2)[:, None] + (i3 * stride3)[None, :],
-        mask=(inside & (row < rows))[:, None] & ((i3 >= 0) & (i3 < extent3))[None, :],
+        x_ptr + start + (i2.to(tl.int64) * stride2)[:, None] + (i3.to(tl.int64) * stride3)[None, :],
+        mask=has_row[:, None] & ((i3 >= 0) & (i3 < extent3))[None, :],
         other=value,
     )
-    out = (c0 * stride_out0 + c1 * stride_out1 + c2 * stride_out2)[:, None]
+    start_out = c0.to(tl.int64) * stride_out0 + c1.to(tl.int64) * stride_out1
     tl.store(
-        out_ptr + out + (column * stride_out3)[None, :],
+        out_ptr
+        + start_out
+        + (row.to(tl.int64) * stride_out2)[:, None]
+        + (column.to(tl.int64) * stride_out3)[None, :],
         x,
         mask=(row < rows)[:, None] & (column < columns)[None, :],
     )

@@ -46,8 +46,20 @@ def between(out_ptr, n, stride, start, end, step, base, POWER: tl.constexpr, BLO
 
 
 @triton.jit
-def identity(out_ptr, n, columns, BLOCK: tl.constexpr):
-    """The n elements of a contiguous matrix with ones on its diagonal; grid cdiv(n, BLOCK)."""
-    index, mask = _positions(n, BLOCK)
-    value = index // columns == index % columns
-    tl.store(out_ptr + index, value.to(out_ptr.dtype.element_ty), mask)
+def identity(
+    out_ptr, rows, columns, STREAM: tl.constexpr, BLOCK_Y: tl.constexpr, BLOCK_X: tl.constexpr
+):
+    """A contiguous matrix with ones on its diagonal; grid cdiv(rows, BLOCK_Y) *
+    cdiv(columns, BLOCK_X). STREAM: it is larger than the caches.
+    """
+    across = tl.cdiv(columns, BLOCK_X)
+    row = (tl.program_id(0) // across * BLOCK_Y + tl.arange(0, BLOCK_Y))[:, None]
+    column = (tl.program_id(0) % across * BLOCK_X + tl.arange(0, BLOCK_X))[None, :]
+    value = (row == column).to(out_ptr.dtype.element_ty)
+    mask = (row < rows) & (column < columns)
+    tl.store(
+        out_ptr + row.to(tl.int64) * columns + column,
+        value,
+        mask,
+        cache_modifier=".cs" if STREAM else "",
+    )

@@ -2,6 +2,8 @@
 """tril and triu: copies one triangle of each matrix of a batch, zeros elsewhere; one read (of the
 tiles that are kept) and one write. Column c of row r belongs to tril if c - r <= diagonal, to triu
 if c - r >= diagonal.
+
+`indices`: where the elements of a triangle are.
 """
 
 import triton
@@ -39,3 +41,42 @@ def triangle(
     )
     x = tl.where(kept, x, tl.zeros_like(x))
     tl.store(out_ptr + batch * out_batch + row * out_row + column * out_column, x, mask=inside)
+
+
+@triton.jit
+def _elements_above(row, columns, shift):
+    """Of a lower triangle whose row i has clamp(i + shift, 0, columns) elements."""
+    zero = tl.zeros_like(row)
+    first = tl.minimum(tl.maximum(zero - shift, 0), row)
+    full = tl.minimum(tl.maximum(zero + columns - shift, 0), row)
+    return (full - first) * (first + full - 1 + 2 * shift) // 2 + (row - full) * columns
+
+
+@triton.jit
+def indices(
+    out_ptr, count, rows, columns, diagonal, UPPER: tl.constexpr, BLOCK_Y: tl.constexpr,
+    BLOCK_X: tl.constexpr,
+):  # fmt: skip
+    """Row numbers to out[0], column numbers to out[1], of the elements of the triangle, row by row:
+    those with column - row <= diagonal, or with UPPER the others. out [2, count]; grid
+    cdiv(rows, BLOCK_Y) * cdiv(columns, BLOCK_X).
+    """
+    across = tl.cdiv(columns, BLOCK_X)
+    program = tl.program_id(0)
+    row = (program // across * BLOCK_Y + tl.arange(0, BLOCK_Y)).to(tl.int64)
+    column = (program % across * BLOCK_X + tl.arange(0, BLOCK_X)).to(tl.int64)
+    below = _elements_above(row, columns, diagonal + 1)
+    kept = column[None, :] - row[:, None] <= diagonal
+    if UPPER:
+        # Row `row` begins after the others' elements, and at the column where the triangle does.
+        begin = row * columns - below
+        skipped = tl.minimum(tl.maximum(row + diagonal + 1, 0), columns)
+        place = (begin - skipped)[:, None] + column[None, :]
+        kept = ~kept
+    else:
+        place = below[:, None] + column[None, :]
+    mask = kept & (row < rows)[:, None] & (column < columns)[None, :]
+    dtype: tl.constexpr = out_ptr.dtype.element_ty
+    shape = tl.zeros_like(place)
+    tl.store(out_ptr + place, (shape + row[:, None]).to(dtype), mask)
+    tl.store(out_ptr + count + place, (shape + column[None, :]).to(dtype), mask)

@@ -74,15 +74,19 @@ void pad_to(const Tensor& out, const Tensor& self, at::IntArrayRef before,
   PaddedDimensions dims = merge(out, self, before);
   if (dims.size() > kMaxDims) throw dispatch::Refusal{"padding of more than four dimensions"};
   while (dims.size() < kMaxDims) dims.insert(dims.begin(), {1, 0, 1, 0, 0});
-  const int64_t rows = dims[0].size * dims[1].size * dims[2].size;
+  for (const PaddedDimension& d : dims)
+    if (std::max(d.size, d.extent) + 1024 > INT32_MAX || std::abs(d.before) > INT32_MAX / 2)
+      throw dispatch::Refusal{"padding of a huge dimension"};
+  const int64_t planes = dims[0].size * dims[1].size;
+  const int64_t rows = dims[2].size;
   const int64_t columns = dims[3].size;
   const int64_t block = std::clamp<int64_t>(next_power_of_2(columns), 16, 1024);
-  const int64_t tile_rows = out.is_cpu() ? 1 : 1024 / block;
+  const int64_t tile_rows = std::min(1024 / block, next_power_of_2(rows));
   runtime::ArgumentPack pack;
   detail::add(pack, self);
   detail::add(pack, written(out));
   add_value(pack, value, out.scalar_type());
-  for (const int64_t n : {rows, dims[1].size, dims[2].size, columns}) pack.integer(n);
+  for (const int64_t n : {dims[1].size, rows, columns}) pack.integer(n);
   for (const PaddedDimension& d : dims) pack.integer(d.before);
   for (const PaddedDimension& d : dims) pack.integer(d.extent);
   for (const PaddedDimension& d : dims) pack.stride(d.stride);
@@ -93,7 +97,8 @@ void pad_to(const Tensor& out, const Tensor& self, at::IntArrayRef before,
   options.num_stages = 1;
   options.grain = std::max<int64_t>(1, 32768 / (block * tile_rows));
   launch_packed(kernel, pack, options,
-                grid_1d(ceil_div(rows, tile_rows) * ceil_div(columns, block)), out.device());
+                grid_1d(planes * ceil_div(rows, tile_rows) * ceil_div(columns, block)),
+                out.device());
 }
 
 struct ConstantPad : PlainOp {

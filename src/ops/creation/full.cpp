@@ -48,6 +48,23 @@ struct Full : PlainOp {
 };
 TILEWISE_OPERATOR(Full, "full");
 
+// The dtype is the default one, whatever the number is.
+struct ScalarTensor : PlainOp {
+  static const char* refuse(const Scalar& s, Dtype dtype, Layout layout, Device device,
+                            Flag pin_memory) {
+    const FactoryOptions options{dtype, layout, device, pin_memory};
+    if (const char* reason = options.refuse(default_dtype())) return reason;
+    return is_representable(s, dtype.value_or(default_dtype())) ? nullptr
+                                                                : "value does not fit the dtype";
+  }
+  static Tensor call(const Scalar& s, Dtype dtype, Layout layout, Device device, Flag pin_memory) {
+    NewTensor result({}, {dtype, layout, device, pin_memory}, default_dtype());
+    fill_with(*result, s);
+    return *result;
+  }
+};
+TILEWISE_OPERATOR(ScalarTensor, "scalar_tensor");
+
 template <int kValue>
 struct Constant : PlainOp {
   static const char* refuse(c10::SymIntArrayRef size, Dtype dtype, Layout layout, Device device,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrices whose elements depend on row and column: eye, tril, triu.
+// Matrices whose elements depend on row and column: eye, tril, triu, and indices of triangles.
 #include <ATen/native/Resize.h>
 #include <ATen/ops/tril_meta.h>
 #include <ATen/ops/triu_meta.h>
@@ -13,18 +13,35 @@
 namespace tilewise::ops {
 namespace {
 
-constexpr int64_t kBlock = 1024;
+using Dtype = std::optional<at::ScalarType>;
+using Layout = std::optional<at::Layout>;
+using Device = std::optional<at::Device>;
+using Flag = std::optional<bool>;
+
+// Matrices are written in tiles of 1024 elements.
+struct MatrixTile {
+  int64_t block_x;
+  int64_t block_y;
+  int64_t programs;
+
+  MatrixTile(int64_t rows, int64_t columns)
+      : block_x(std::min<int64_t>(next_power_of_2(columns), 256)),
+        block_y(1024 / block_x),
+        programs(ceil_div(rows, block_y) * ceil_div(columns, block_x)) {}
+};
 
 Tensor& write_identity(int64_t n, int64_t m, Tensor& out) {
   static const Kernel identity("creation/sequence", "identity");
   at::native::resize_output(out, {n, m});
   if (!out.is_contiguous()) throw dispatch::Refusal{"eye: out= is not contiguous"};
   if (out.numel() == 0) return out;
+  if (n > INT32_MAX || m > INT32_MAX) throw dispatch::Refusal{"eye: huge matrix"};
+  const MatrixTile tile(n, m);
   LaunchOptions options;
   options.num_stages = 1;
   options.grain = 32;
-  launch(identity, options, grid_1d(ceil_div(out.numel(), kBlock)), out, written(out),
-         stride(out.numel()), m, constant(kBlock));
+  launch(identity, options, grid_1d(tile.programs), out, written(out), n, stride(m),
+         constant(exceeds_caches(out)), constant(tile.block_y), constant(tile.block_x));
   return out;
 }
 
@@ -59,6 +76,85 @@ struct EyeRectangle : PlainOp {
   }
 };
 TILEWISE_OPERATOR(EyeRectangle, "eye.m_out");
+
+const char* refuse_new_eye(const c10::SymInt& n, const c10::SymInt& m,
+                           const FactoryOptions& options) {
+  const auto rows = n.maybe_as_int();
+  const auto columns = m.maybe_as_int();
+  if (!rows.has_value() || !columns.has_value()) return "sizes are symbols";
+  if (*rows < 0 || *columns < 0) return "negative size";
+  return options.refuse(default_dtype());
+}
+
+Tensor new_eye(const c10::SymInt& n, const c10::SymInt& m, const FactoryOptions& options) {
+  NewTensor result({n.expect_int(), m.expect_int()}, options, default_dtype());
+  return write_identity(n.expect_int(), m.expect_int(), *result);
+}
+
+struct NewEye : PlainOp {
+  static const char* refuse(const c10::SymInt& n, Dtype dtype, Layout layout, Device device,
+                            Flag pin_memory) {
+    return refuse_new_eye(n, n, {dtype, layout, device, pin_memory});
+  }
+  static Tensor call(c10::SymInt n, Dtype dtype, Layout layout, Device device, Flag pin_memory) {
+    return new_eye(n, n, {dtype, layout, device, pin_memory});
+  }
+};
+TILEWISE_OPERATOR(NewEye, "eye");
+
+struct NewEyeRectangle : PlainOp {
+  static const char* refuse(const c10::SymInt& n, const c10::SymInt& m, Dtype dtype, Layout layout,
+                            Device device, Flag pin_memory) {
+    return refuse_new_eye(n, m, {dtype, layout, device, pin_memory});
+  }
+  static Tensor call(c10::SymInt n, c10::SymInt m, Dtype dtype, Layout layout, Device device,
+                     Flag pin_memory) {
+    return new_eye(n, m, {dtype, layout, device, pin_memory});
+  }
+};
+TILEWISE_OPERATOR(NewEyeRectangle, "eye.m");
+
+// Elements of the first `row` rows of a triangle: row i has clamp(i + offset + 1, 0, columns).
+int64_t elements_above(int64_t row, int64_t columns, int64_t offset) {
+  const int64_t shift = offset + 1;
+  const int64_t first = std::clamp<int64_t>(-shift, 0, row);          // rows without elements
+  const int64_t full = std::clamp<int64_t>(columns - shift, 0, row);  // from here on all of them
+  return (full - first) * (first + full - 1 + 2 * shift) / 2 + (row - full) * columns;
+}
+
+// Rows and columns of the elements of a triangle, in the order of the rows.
+template <bool kUpper>
+struct TriangleIndices : PlainOp {
+  static const char* refuse(int64_t row, int64_t col, int64_t offset, Dtype dtype, Layout layout,
+                            Device device, Flag pin_memory) {
+    if (row < 0 || col < 0) return "negative size";
+    constexpr int64_t kLargest = int64_t{1} << 30;
+    if (row > kLargest || col > kLargest || offset > kLargest || offset < -kLargest)
+      return "indices of a huge matrix";
+    const at::ScalarType type = dtype.value_or(at::kLong);
+    if (type == at::kBool || type == at::kHalf) return "indices of a dtype without a kernel";
+    return FactoryOptions{dtype, layout, device, pin_memory}.refuse(at::kLong);
+  }
+  static Tensor call(int64_t row, int64_t col, int64_t offset, Dtype dtype, Layout layout,
+                     Device device, Flag pin_memory) {
+    static const Kernel kernel("creation/triangle", "indices");
+    // Below the diagonal of an upper triangle lies a lower one.
+    const int64_t lower = kUpper ? offset - 1 : offset;
+    const int64_t below = elements_above(row, col, lower);
+    const int64_t count = kUpper ? row * col - below : below;
+    NewTensor result({2, count}, {dtype, layout, device, pin_memory}, at::kLong);
+    if (count == 0) return *result;
+    const MatrixTile tile(row, col);
+    LaunchOptions options;
+    options.num_stages = 1;
+    options.grain = 32;
+    launch(kernel, options, grid_1d(tile.programs), *result, written(*result), int64(count), row,
+           col, lower, constant(kUpper), constant(tile.block_y), constant(tile.block_x));
+    return *result;
+  }
+};
+TILEWISE_OPERATOR(TriangleIndices<false>, "tril_indices");
+TILEWISE_OPERATOR(TriangleIndices<true>, "triu_indices");
 
 // Strides of a tensor whose leading dimensions are one batch; none if they cannot be.
 struct MatrixStrides {
@@ -97,17 +193,15 @@ struct Triangle : StructuredOp<Meta> {
       throw dispatch::Refusal{"triangle of a huge matrix"};
     // Beyond the corners the diagonal's place makes no difference, and it must fit 32 bits.
     const int64_t clamped = std::clamp(diagonal, -rows - 1, columns + 1);
-    const int64_t block_x = std::min<int64_t>(next_power_of_2(columns), 256);
-    const int64_t block_y = 1024 / block_x;
-    const int64_t programs =
-        self.numel() / (rows * columns) * ceil_div(rows, block_y) * ceil_div(columns, block_x);
+    const MatrixTile tile(rows, columns);
+    const int64_t programs = self.numel() / (rows * columns) * tile.programs;
     LaunchOptions options;
     options.num_stages = 1;
     options.grain = 32;
     launch(triangle, options, grid_1d(programs), out, self, written(out), rows, stride(columns),
            clamped, stride(from->batch), stride(from->row), stride(from->column), stride(to->batch),
-           stride(to->row), stride(to->column), constant(kUpper), constant(block_y),
-           constant(block_x));
+           stride(to->row), stride(to->column), constant(kUpper), constant(tile.block_y),
+           constant(tile.block_x));
   }
 };
 

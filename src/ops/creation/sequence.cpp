@@ -168,6 +168,43 @@ struct ArangeStep : PlainOp {
 };
 TILEWISE_OPERATOR(ArangeStep, "arange.start_step");
 
+// The deprecated one, whose numbers are floating unless a dtype is given.
+const char* refuse_new_range(const Range& range, const FactoryOptions& options) {
+  if (const char* reason = options.refuse(default_dtype())) return reason;
+  return range.refuse(options.dtype.value_or(default_dtype()));
+}
+
+Tensor make_closed_range(const Range& range, const FactoryOptions& options) {
+  NewTensor result({range.count(options.dtype.value_or(default_dtype()))}, options,
+                   default_dtype());
+  range.write(*result);
+  return *result;
+}
+
+struct ClosedRange : PlainOp {
+  static const char* refuse(const Scalar& start, const Scalar& end, Dtype dtype, Layout layout,
+                            Device device, Flag pin_memory) {
+    return refuse_new_range({start, end, kOne, true}, {dtype, layout, device, pin_memory});
+  }
+  static Tensor call(const Scalar& start, const Scalar& end, Dtype dtype, Layout layout,
+                     Device device, Flag pin_memory) {
+    return make_closed_range({start, end, kOne, true}, {dtype, layout, device, pin_memory});
+  }
+};
+TILEWISE_OPERATOR(ClosedRange, "range");
+
+struct ClosedRangeStep : PlainOp {
+  static const char* refuse(const Scalar& start, const Scalar& end, const Scalar& step, Dtype dtype,
+                            Layout layout, Device device, Flag pin_memory) {
+    return refuse_new_range({start, end, step, true}, {dtype, layout, device, pin_memory});
+  }
+  static Tensor call(const Scalar& start, const Scalar& end, const Scalar& step, Dtype dtype,
+                     Layout layout, Device device, Flag pin_memory) {
+    return make_closed_range({start, end, step, true}, {dtype, layout, device, pin_memory});
+  }
+};
+TILEWISE_OPERATOR(ClosedRangeStep, "range.step");
+
 // `steps` numbers from start to end, or powers of base.
 const char* refuse_between(const Scalar& start, const Scalar& end, int64_t steps,
                            at::ScalarType dtype, bool is_power) {
@@ -257,6 +294,22 @@ struct Linspace : PlainOp {
   }
 };
 TILEWISE_OPERATOR(Linspace, "linspace");
+
+struct Logspace : PlainOp {
+  static const char* refuse(const Scalar& start, const Scalar& end, int64_t steps, double,
+                            Dtype dtype, Layout layout, Device device, Flag pin_memory) {
+    const FactoryOptions options{dtype, layout, device, pin_memory};
+    if (const char* reason = options.refuse(default_dtype())) return reason;
+    return refuse_between(start, end, steps, dtype.value_or(default_dtype()), true);
+  }
+  static Tensor call(const Scalar& start, const Scalar& end, int64_t steps, double base,
+                     Dtype dtype, Layout layout, Device device, Flag pin_memory) {
+    NewTensor result({steps}, {dtype, layout, device, pin_memory}, default_dtype());
+    write_between(start, end, steps, *result, base);
+    return *result;
+  }
+};
+TILEWISE_OPERATOR(Logspace, "logspace");
 
 }  // namespace
 }  // namespace tilewise::ops

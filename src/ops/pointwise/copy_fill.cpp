@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/ops/empty_like.h>
+
 #include "ops/framework/plain_op.h"
 #include "ops/framework/pointwise.h"
 #include "ops/framework/pointwise_presets.h"
@@ -62,6 +64,49 @@ struct FillScalar : PlainOp {
   static Tensor& call(Tensor& self, const at::Scalar& value) { return fill(self, value); }
 };
 TILEWISE_OPERATOR(FillScalar, "fill_.Scalar");
+
+// A number in a tensor of no dimensions.
+const char* refuse_fill(const Tensor& self, const Tensor& value) {
+  if (value.dim() != 0) return "fill with a tensor of several elements";
+  if (value.is_complex() && !self.is_complex()) return "complex numbers converted to real ones";
+  if (self.device() != value.device() && !is_representable(value.item(), self.scalar_type()))
+    return "value does not fit the dtype";
+  return nullptr;
+}
+
+void fill_with_tensor(Tensor& self, const Tensor& value) {
+  if (self.device() != value.device())
+    fill(self, value.item());  // in the CPU's memory: no synchronization
+  else
+    copy_elements(self, self.is_alias_of(value) ? value.clone() : value);
+}
+
+struct FillTensor : PlainOp {
+  static constexpr bool kComplexAllowed = true;
+  static constexpr bool kCpuScalarsAllowed = true;
+  static const char* refuse(const Tensor& self, const Tensor& value) {
+    return refuse_fill(self, value);
+  }
+  static Tensor& call(Tensor& self, const Tensor& value) {
+    fill_with_tensor(self, value);
+    return self;
+  }
+};
+TILEWISE_OPERATOR(FillTensor, "fill_.Tensor");
+
+struct FillTensorNew : PlainOp {
+  static constexpr bool kComplexAllowed = true;
+  static constexpr bool kCpuScalarsAllowed = true;
+  static const char* refuse(const Tensor& self, const Tensor& value) {
+    return refuse_fill(self, value);
+  }
+  static Tensor call(const Tensor& self, const Tensor& value) {
+    Tensor result = at::empty_like(self);
+    fill_with_tensor(result, value);
+    return result;
+  }
+};
+TILEWISE_OPERATOR(FillTensorNew, "fill.Tensor");
 
 struct Zero : PlainOp {
   static constexpr bool kComplexAllowed = true;
