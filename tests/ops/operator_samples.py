@@ -18,6 +18,7 @@ from torch.testing._internal.opinfo.core import OpInfo
 REACHED_THROUGH: dict[str, tuple[str, ...]] = {
     "_add_relu": (),
     "_batch_norm_no_update": ("_batch_norm_with_update",),
+    "_cdist_backward": ("cdist",),
     "_cdist_forward": ("cdist",),
     "_ctc_loss": ("nn.functional.ctc_loss",),
     "_ctc_loss_backward": ("nn.functional.ctc_loss",),
@@ -31,6 +32,8 @@ REACHED_THROUGH: dict[str, tuple[str, ...]] = {
     "_masked_softmax": ("masked.softmax",),
     "_native_batch_norm_legit_functional": ("_native_batch_norm_legit",),
     "_native_batch_norm_legit_no_training": ("_native_batch_norm_legit",),
+    "_pdist_backward": ("nn.functional.pdist",),
+    "_pdist_forward": ("nn.functional.pdist",),
     "_prelu_kernel": ("nn.functional.prelu",),
     "_prelu_kernel_backward": ("nn.functional.prelu",),
     "_safe_softmax": ("torch.ops.aten._safe_softmax.default",),
@@ -74,6 +77,10 @@ REACHED_THROUGH: dict[str, tuple[str, ...]] = {
     "mish_backward": ("nn.functional.mish",),
     "mse_loss": ("nn.functional.mse_loss",),
     "mse_loss_backward": ("nn.functional.mse_loss",),
+    "multi_margin_loss": ("nn.functional.multi_margin_loss",),
+    "multi_margin_loss_backward": ("nn.functional.multi_margin_loss",),
+    "multilabel_margin_loss_backward": ("nn.functional.multilabel_margin_loss",),
+    "multilabel_margin_loss_forward": ("nn.functional.multilabel_margin_loss",),
     "native_batch_norm": (
         *("nn.functional.batch_norm", "nn.functional.instance_norm", "native_batch_norm"),
     ),

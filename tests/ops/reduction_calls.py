@@ -16,8 +16,21 @@ def _bins() -> torch.Tensor:
     return (_x(50) * 8).long()
 
 
+def _cdist_backward() -> Arguments:
+    x, y = _x(2, 5, 7), _x(2, 3, 7)
+    return [_x(2, 5, 3), x, y, 1.5, torch.cdist(x, y, 1.5)]
+
+
+def _pdist_backward() -> Arguments:
+    x = _x(5, 7)
+    return [_x(10), x, 3.0, torch.pdist(x, 3.0)]
+
+
 # Operator -> arguments up to the out= ones.
 REDUCTION_CALLS: dict[str, Callable[[], Arguments]] = {
+    "_cdist_backward": _cdist_backward,
+    "_pdist_backward": _pdist_backward,
+    "_pdist_forward": lambda: [_x(5, 7), 2.0],
     "bincount": lambda: [_bins(), _x(50), 12],
     "dot": lambda: [_x(50), _x(50)],
     "histc": lambda: [_x(5, 7), 6, 0.25, 1.0],

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector norms of any order, and dist: the norm of a difference.
 #include <ATen/ExpandUtils.h>
+#include <ATen/ops/_euclidean_dist.h>
 #include <ATen/ops/linalg_vector_norm_meta.h>
 #include <ATen/ops/norm_meta.h>
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "ops/framework/plain_op.h"
 #include "ops/reduction/reduction.h"
@@ -139,26 +141,36 @@ struct Dist : StructuredOp<DistPreset> {
 };
 TILEWISE_STRUCTURED(Dist, "dist");
 
-// (..., p, m) and (..., r, m) to (..., p, r). Many Euclidean distances are left to ATen's matrix
-// product, as ATen chooses it (compute_mode).
+// (..., p, m) and (..., r, m) to (..., p, r). Many Euclidean distances are a matrix product, as
+// ATen chooses it (compute_mode).
 struct Cdist : PlainOp {
-  static const char* refuse(const Tensor& x1, const Tensor& x2, double p,
-                            std::optional<int64_t> compute_mode) {
-    const int64_t mode = compute_mode.value_or(0);
+  static const char* refuse(const Tensor& x1, const Tensor& x2, double p, std::optional<int64_t>) {
     if (x1.dim() != x2.dim() || x1.dim() < 2 || x1.sizes().back() != x2.sizes().back())
       return "distances of other than two lists of vectors of a size";
-    if (x1.sizes().slice(0, x1.sizes().size() - 2) != x2.sizes().slice(0, x2.sizes().size() - 2))
-      return "distances of batches that broadcast";
-    if (p == 2 && (mode == 1 || (mode == 0 && (x1.size(-2) > 25 || x2.size(-2) > 25))))
-      return "distances by matrix product";
-    if (p < 0 || x1.numel() == 0 || x2.numel() == 0) return "distances of no elements";
-    return refuse_distance(x1, x2);
+    return p < 0 ? "distances of a negative order" : refuse_distance(x1, x2);
   }
-  static Tensor call(const Tensor& x1, const Tensor& x2, double p, std::optional<int64_t>) {
+  static Tensor call(const Tensor& x1, const Tensor& x2, double p,
+                     std::optional<int64_t> compute_mode) {
     const int64_t rank = x1.dim();
-    at::DimVector sizes(x1.sizes());
-    sizes.back() = x2.size(-2);
-    const Tensor out = allocate_output(sizes, {}, x1.options());
+    const auto batch = [](const Tensor& t) { return t.sizes().slice(0, t.sizes().size() - 2); };
+    at::DimVector sizes(at::infer_size_dimvector(batch(x1), batch(x2)));
+    sizes.push_back(x1.size(-2));
+    sizes.push_back(x2.size(-2));
+    const auto options = x1.options();
+    if (c10::multiply_integers(sizes) == 0) return allocate_output(sizes, {}, options);
+    if (x1.size(-1) == 0) return allocate_output(sizes, {}, options).zero_();
+    const int64_t mode = compute_mode.value_or(0);
+    const bool is_large = x1.size(-2) > 25 || x2.size(-2) > 25;
+    if (p == 2 && (mode == 1 || (mode == 0 && is_large))) {
+      const auto whole = [&sizes](const Tensor& tensor) {
+        std::vector<int64_t> all(sizes.begin(), sizes.end());
+        all[all.size() - 2] = tensor.size(-2);
+        all.back() = tensor.size(-1);
+        return tensor.sizes() == all ? tensor : tensor.expand(all);
+      };
+      return at::_euclidean_dist(whole(x1), whole(x2));
+    }
+    const Tensor out = allocate_output(sizes, {}, options);
     sizes.push_back(x1.size(-1));
     const Tensor first = x1.unsqueeze(rank - 1).expand(sizes);
     const Tensor second = x2.unsqueeze(rank - 2).expand(sizes);

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Distances of the rows of one matrix (pdist), and gradients of pdist and cdist.
+
+Pair (i, j), i < j, of n rows is entry i n - i (i + 1) / 2 + j - i - 1 of pdist's result. ORDER
+selects the norm: 0, 1, 2, 3 for infinity, 4 for any other, which comes as a number.
+
+- `pair_distances`: each program computes PAIRS distances; lanes are the columns of a row.
+- `gradient`: one program for a row of the first matrix and BLOCK of its columns, which walks
+  through ROWS rows of the second at a time; nothing is added in an order that differs from run to
+  run. PAIRED: both matrices are one, and distances and their gradients are pdist's.
+"""
+
+import triton
+import triton.language as tl
+from triton.language.extra import libdevice
+
+from reduction.norm import (
+    add,
+    difference_is_nonzero,
+    difference_magnitude,
+    difference_power,
+    difference_square,
+    inverse_power,
+    maximum,
+    root,
+)
+
+ZERO = tl.constexpr(0)
+ONE = tl.constexpr(1)
+TWO = tl.constexpr(2)
+INFINITY = tl.constexpr(3)
+
+
+@triton.jit
+def _entry(i, j, n):
+    """Of the pair's distance; i < j."""
+    return i * n - i * (i + 1) // 2 + j - i - 1
+
+
+@triton.jit
+def _row(entry, n):
+    """The first row of the pair: the last one whose first entry is not behind `entry`."""
+    # Of i n - i (i + 1) / 2 <= entry, the root, which rounding may have moved by one.
+    b = (2 * n - 1).to(tl.float64)
+    i = ((b - tl.sqrt(tl.maximum(b * b - 8.0 * entry.to(tl.float64), 0.0))) * 0.5).to(tl.int64)
+    i = tl.where(_entry(i, i + 1, n) > entry, i - 1, i)
+    return tl.where(_entry(i + 1, i + 2, n) <= entry, i + 1, i)
+
+
+@triton.jit
+def _part(x, y, order, ORDER: tl.constexpr):
+    if ORDER == ZERO:
+        return difference_is_nonzero(x, y).to(x.dtype)
+    elif ORDER == TWO:
+        return difference_square(x, y)
+    elif ORDER == ONE or ORDER == INFINITY:
+        return difference_magnitude(x, y)
+    else:
+        return difference_power(x, y, order)
+
+
+@triton.jit
+def pair_distances(
+    x_ptr, out_ptr, pairs, n, columns, stride_row, stride_column, order, inverse_order,
+    ORDER: tl.constexpr, PAIRS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """x [n, columns], out [pairs]; grid cdiv(pairs, PAIRS)."""
+    entry = tl.program_id(0).to(tl.int64) * PAIRS + tl.arange(0, PAIRS)
+    exists = entry < pairs
+    entry = tl.where(exists, entry, 0)
+    i = _row(entry, tl.cast(n, tl.int64))
+    j = entry - _entry(i, i + 1, n) + i + 1
+    lane = tl.arange(0, BLOCK)[None, :]
+    total = tl.zeros((PAIRS, BLOCK), x_ptr.dtype.element_ty)
+    for start in range(0, columns, BLOCK):
+        inside = start + lane < columns
+        offsets = (start + lane).to(tl.int64) * stride_column
+        x = tl.load(x_ptr + i[:, None] * stride_row + offsets, mask=inside, other=0.0)
+        y = tl.load(x_ptr + j[:, None] * stride_row + offsets, mask=inside, other=0.0)
+        part = _part(x, y, order, ORDER)
+        if ORDER == INFINITY:
+            total = maximum(total, part)
+        else:
+            total = add(total, tl.where(inside, part, 0.0))
+    if ORDER == INFINITY:
+        distance = tl.reduce(total, 1, maximum)
+    else:
+        distance = tl.sum(total, 1)
+    if ORDER == TWO:
+        distance = root(distance)
+    elif ORDER > INFINITY:
+        distance = inverse_power(distance, inverse_order)
+    tl.store(out_ptr + entry, distance, mask=exists)
+
+
+@triton.jit
+def _slope(difference, distance, grad, order, ORDER: tl.constexpr):
+    """Of a distance by an element of the first row, times the gradient. Equal rows have none."""
+    sign = tl.where(difference > 0, 1.0, tl.where(difference < 0, -1.0, 0.0)).to(difference.dtype)
+    if ORDER == ONE:
+        return grad * sign
+    elif ORDER == INFINITY:
+        return tl.where(tl.abs(difference) == distance, grad * sign, 0.0)
+    elif ORDER == TWO:
+        return tl.where(distance == 0, 0.0, grad * difference / distance)
+    else:
+        exponent = order.to(difference.dtype) - 1
+        power = libdevice.pow(tl.abs(difference), exponent + tl.zeros_like(difference))
+        whole = libdevice.pow(distance, exponent + tl.zeros_like(distance))
+        is_flat = (distance == 0) | ((difference == 0) & (exponent < 0))
+        return tl.where(is_flat, 0.0, sign * power * grad / whole)
+
+
+@triton.jit
+def gradient(
+    grad_ptr, x_ptr, y_ptr, distance_ptr, out_ptr, n, m, columns, stride_grad, order,
+    ORDER: tl.constexpr, PAIRED: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """x, out [batch, n, columns], y [batch, m, columns], dense; grad and distance [batch, n, m]
+    dense, or of pairs. Grid (batch n, cdiv(columns, BLOCK)).
+    """
+    program = tl.program_id(0).to(tl.int64)
+    batch = program // n
+    i = program % n
+    column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)[None, :]
+    has_column = column < columns
+    x = tl.load(x_ptr + program * columns + column, mask=has_column, other=0.0)
+    total = tl.zeros((ROWS, BLOCK), x_ptr.dtype.element_ty)
+    for start in range(0, m, ROWS):
+        j = start + tl.arange(0, ROWS)[:, None].to(tl.int64)
+        exists = j < m
+        if PAIRED:
+            exists = exists & (j != i)
+            entry = _entry(tl.minimum(i, j), tl.maximum(i, j), n)
+        else:
+            entry = program * m + j
+        grad = tl.load(grad_ptr + entry * stride_grad, mask=exists, other=0.0)
+        distance = tl.load(distance_ptr + entry, mask=exists, other=0.0)
+        inside = exists & has_column
+        y = tl.load(y_ptr + (batch * m + j) * columns + column, mask=inside, other=0.0)
+        slope = _slope(x - y, distance, grad, order, ORDER)
+        total += tl.where(inside, slope, 0.0)
+    result = tl.sum(total, 0)[None, :]
+    tl.store(out_ptr + program * columns + column, result, mask=has_column)
