@@ -14,7 +14,8 @@ namespace {
 // PyTorch's own kernels have the errors for everything that this refuses. On a GPU an index outside
 // of the table gives NaN.
 template <class Index>
-bool has_foreign_index(const Tensor& index, int64_t rows) {
+bool has_foreign_index(const Tensor& indices, int64_t rows) {
+  const Tensor index = indices.contiguous();
   const Index* data = index.const_data_ptr<Index>();
   for (int64_t i = 0; i < index.numel(); ++i)
     if (data[i] < 0 || data[i] >= rows) return true;
@@ -24,7 +25,6 @@ bool has_foreign_index(const Tensor& index, int64_t rows) {
 const char* refuse_index(const Tensor& index, int64_t rows) {
   const bool is_long = index.scalar_type() == at::kLong;
   if (!is_long && index.scalar_type() != at::kInt) return "embedding: dtype of indices";
-  if (!index.is_contiguous()) return "embedding: indices are not contiguous";
   if (index.is_cpu() &&
       (is_long ? has_foreign_index<int64_t>(index, rows) : has_foreign_index<int32_t>(index, rows)))
     return "embedding: index out of range";
@@ -38,8 +38,9 @@ struct Embedding : PlainOp {
     return refuse_index(indices, weight.size(0));
   }
 
-  static Tensor call(const Tensor& weight, const Tensor& indices, c10::SymInt, bool, bool) {
+  static Tensor call(const Tensor& weight, const Tensor& any_indices, c10::SymInt, bool, bool) {
     static const Kernel kernel("indexing/embedding", "forward");
+    const Tensor indices = any_indices.contiguous();  // BERT's positions are expanded rows
     c10::SmallVector<int64_t, 8> sizes(indices.sizes().begin(), indices.sizes().end());
     const int64_t width = weight.size(1);
     sizes.push_back(width);
@@ -74,10 +75,11 @@ struct EmbeddingBackward : PlainOp {
     return refuse_index(indices, num_weights.expect_int());
   }
 
-  static Tensor call(const Tensor& grad_output, const Tensor& indices, c10::SymInt num_weights,
+  static Tensor call(const Tensor& grad_output, const Tensor& any_indices, c10::SymInt num_weights,
                      c10::SymInt padding_idx, bool) {
     static const Kernel columns("indexing/embedding", "backward_columns");
     static const Kernel atomic("indexing/embedding", "backward_atomic");
+    const Tensor indices = any_indices.contiguous();
     const int64_t vocabulary = num_weights.expect_int();
     const int64_t width = grad_output.size(-1);
     const int64_t count = indices.numel();
