@@ -106,7 +106,8 @@ class BlockWriter {
     write_steps();
     write_end();
     return "define internal void @" + name +
-           "(ptr noalias %a, ptr noalias %b, ptr noalias %c) alwaysinline nounwind {\nstart:\n" +
+           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c) alwaysinline nounwind "
+           "{\nstart:\n" +
            body_.text + "  ret void\n}\n\n";
   }
 
@@ -128,6 +129,11 @@ class BlockWriter {
   }
 
   void write_start() {
+    body_.text += "  %a0 = getelementptr i8, ptr %a, i64 0\n";
+    for (int row = 1; row < rows_; ++row) {
+      body_.text += "  %a" + number(row) + " = getelementptr i8, ptr %a" + number(row - 1) +
+                    ", i64 %a_step\n";
+    }
     for_each_accumulator([&](int row, int vector) {
       const std::string pointer = c_pointer(row, vector);
       body_.text += "  " + accumulator("start", row, vector) + " = load " + vector_ + ", ptr " +
@@ -138,7 +144,6 @@ class BlockWriter {
   void write_steps() {
     body_.text +=
         "  br label %step\nstep:\n  %k = phi i64 [0, %start], [%k_next, %step]\n"
-        "  %ak = phi ptr [%a, %start], [%ak_next, %step]\n"
         "  %bk = phi ptr [%b, %start], [%bk_next, %step]\n";
     for_each_accumulator([&](int row, int vector) {
       body_.text += "  " + accumulator("step0", row, vector) + " = phi " + vector_ + " [" +
@@ -146,8 +151,7 @@ class BlockWriter {
                     accumulator("step" + number(unroll_), row, vector) + ", %step]\n";
     });
     for (int step = 0; step < unroll_; ++step) write_step(step);
-    body_.text += "  %ak_next = getelementptr inbounds float, ptr %ak, i64 " + number(unroll_) +
-                  "\n  %bk_next = getelementptr inbounds float, ptr %bk, i64 " +
+    body_.text += "  %bk_next = getelementptr inbounds float, ptr %bk, i64 " +
                   number(int64_t{unroll_} * shape_.n) + "\n  %k_next = add nuw nsw i64 %k, " +
                   number(unroll_) + "\n  %more = icmp ult i64 %k_next, " + number(shape_.k) +
                   "\n  br i1 %more, label %step, label %end\nend:\n";
@@ -161,8 +165,8 @@ class BlockWriter {
       b.push_back(emit("load " + operand() + ", ptr " + pointer + ", align 4"));
     }
     for (int row = 0; row < rows_; ++row) {
-      const std::string a =
-          broadcast(element_pointer(body_, "%ak", number(int64_t{row} * shape_.k + step)));
+      const std::string unit = element_pointer(body_, "%a" + number(row), "%k");
+      const std::string a = broadcast(element_pointer(body_, unit, number(step)));
       for (int vector = 0; vector < columns_.vectors; ++vector) {
         write_multiply_add(accumulator("step" + number(step + 1), row, vector), a, b[vector],
                            accumulator("step" + number(step), row, vector));
@@ -201,7 +205,9 @@ class BlockWriter {
   }
 
   std::string broadcast(const std::string& pointer) {
-    const std::string scalar = emit("load float, ptr " + pointer + ", align 4");
+    // A row of bf16 may start at any of them.
+    const std::string align = unit_ == Unit::f32 ? "4" : "2";
+    const std::string scalar = emit("load float, ptr " + pointer + ", align " + align);
     if (columns_.lanes == 1) return scalar;
     const std::string single =
         emit("insertelement " + vector_ + " poison, float " + scalar + ", i64 0");
@@ -243,8 +249,8 @@ class DotWriter {
       column += count * columns.count();
     }
     return blocks_ + "define internal void @" + name_ +
-           "(ptr noalias %a, ptr noalias %b, ptr noalias %c) nounwind {\n" + body_.text +
-           "  ret void\n}\n\n";
+           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c) nounwind {\n" +
+           body_.text + "  ret void\n}\n\n";
   }
 
  private:
@@ -262,11 +268,15 @@ class DotWriter {
     if (known_blocks_.insert(block).second) {
       blocks_ += BlockWriter(shape_, unit_, target_, rows, columns).write(block);
     }
-    const std::string a = element_pointer(body_, "%a", product(row, shape_.k));
+    const std::string above = "%o" + number(body_.next++);
+    const std::string a = "%p" + number(body_.next++);
+    body_.text += "  " + above + " = mul i64 " + row + ", %a_step\n  " + a +
+                  " = getelementptr i8, ptr %a, i64 " + above + "\n";
     const std::string b = element_pointer(body_, "%b", column);
     const std::string c =
         element_pointer(body_, element_pointer(body_, "%c", product(row, shape_.n)), column);
-    body_.text += "  call void @" + block + "(ptr " + a + ", ptr " + b + ", ptr " + c + ")\n";
+    body_.text +=
+        "  call void @" + block + "(ptr " + a + ", i64 %a_step, ptr " + b + ", ptr " + c + ")\n";
   }
 
   std::string product(const std::string& value, int factor) {

@@ -187,25 +187,33 @@ void KernelEmitter::emit_dot(const Item& item) {
     module_.define(pair_name, pairing);
   }
   const int64_t batches = rank == 3 ? a[0] : 1;
-  auto matrix = [&](const BufferView& view, int64_t elements, int64_t batch) {
-    const std::string base = buffer_address(*view.buffer);
-    const int64_t offset = view.offset + elements * batch;
-    if (offset == 0) return base;
-    return builder_.assign("getelementptr inbounds " + llvm_type(view.buffer->kind, 1) + ", ptr " +
-                           base + ", i64 " + std::to_string(offset));
-  };
   for (int64_t batch = 0; batch < batches; ++batch) {
-    const std::string left = matrix(item.a, int64_t{shape.m} * shape.k, batch);
-    std::string right = matrix(item.b, int64_t{shape.k} * shape.n, batch);
-    const std::string result = matrix(item.c, int64_t{shape.m} * shape.n, batch);
+    const DotOperand left = dot_operand(item.a, shape.m, shape.k, batch);
+    DotOperand right = dot_operand(item.b, shape.k, shape.n, batch);
+    const DotOperand result = dot_operand(item.c, shape.m, shape.n, batch);
     if (pairs) {
-      const std::string paired = matrix(item.pairs, 0, 0);
-      builder_.line("call void @" + pair_name + "(ptr " + right + ", ptr " + paired + ")");
-      right = paired;
+      const std::string paired = buffer_address(*item.pairs.buffer);
+      builder_.line("call void @" + pair_name + "(ptr " + right.pointer + ", i64 " +
+                    right.row_bytes + ", ptr " + paired + ")");
+      right.pointer = paired;
     }
-    builder_.line("call void @" + name + "(ptr " + left + ", ptr " + right + ", ptr " + result +
-                  ")");
+    builder_.line("call void @" + name + "(ptr " + left.pointer + ", i64 " + left.row_bytes +
+                  ", ptr " + right.pointer + ", ptr " + result.pointer + ")");
   }
+}
+
+KernelEmitter::DotOperand KernelEmitter::dot_operand(const BufferView& view, int64_t rows,
+                                                     int64_t columns, int64_t batch) {
+  auto in_place = dot_operands_.find(view.buffer->id);
+  if (in_place != dot_operands_.end()) return in_place->second;
+  const ScalarKind kind = view.buffer->kind;
+  DotOperand operand{buffer_address(*view.buffer), std::to_string(columns * storage_bytes(kind))};
+  const int64_t offset = view.offset + rows * columns * batch;
+  if (offset != 0) {
+    operand.pointer = builder_.assign("getelementptr inbounds " + llvm_type(kind, 1) + ", ptr " +
+                                      operand.pointer + ", i64 " + std::to_string(offset));
+  }
+  return operand;
 }
 
 void KernelEmitter::emit_copy(const Item& item) {

@@ -39,6 +39,14 @@ class KernelEmitter {
   void set_scalar(const Value* value, const std::string& text) { scalars_[value] = text; }
   // The address of a buffer's first element.
   std::string buffer_address(const Buffer& buffer);
+  // A tile for a product: in its buffer or where it was loaded from.
+  struct DotOperand {
+    std::string pointer;
+    std::string row_bytes;
+  };
+  void set_dot_operand(const Buffer& buffer, DotOperand operand) {
+    dot_operands_[buffer.id] = std::move(operand);
+  }
   void emit_assertion(const Operation& op, const std::string& condition);
   // Prints one value of a tl.device_print; `index` holds the lane's indices.
   void emit_print(const Operation& op, int operand, const std::string& value,
@@ -65,6 +73,7 @@ class KernelEmitter {
   void emit_return(const Operation& op);
   void emit_blocks(const std::vector<std::unique_ptr<Schedule>>& schedules);
   void emit_dot(const Item& item);
+  DotOperand dot_operand(const BufferView& view, int64_t rows, int64_t columns, int64_t batch);
   void emit_copy(const Item& item);
   void emit_clear(const Item& item);
   std::string message_text(const std::string& text);
@@ -88,6 +97,7 @@ class KernelEmitter {
   std::unordered_map<const Value*, std::string> slots_;
   std::set<int> buffers_;  // Those whose address is computed in the entry.
   std::unordered_map<int, std::string> register_buffers_;
+  std::unordered_map<int, DotOperand> dot_operands_;  // By the buffer; without: in the buffer.
   std::string buffer_text_;
 };
 

@@ -29,8 +29,13 @@ void NestEmitter::emit() {
       accumulators_.push_back({&root, {}, false, {}});
     }
   }
-  emit_loop(1);
-  b_.text(scope(0).text);
+  const std::optional<InPlaceTile> tile = find_in_place();
+  if (tile) {
+    emit_unless_in_place(*tile);
+  } else {
+    emit_loop(1);
+    b_.text(scope(0).text);
+  }
   scopes_.clear();
 }
 

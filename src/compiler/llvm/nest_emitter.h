@@ -77,6 +77,19 @@ class NestEmitter {
   Scope& scope(int level) { return *scopes_[static_cast<size_t>(level)]; }
   bool is_vector_loop(size_t level) const { return static_cast<int>(level) == vector_level_; }
 
+  // read_in_place.cpp
+  struct InPlaceTile {
+    std::string pointer;    // Of the tile's first element.
+    std::string row_bytes;  // i64, from one row to the next.
+    std::string covered;    // i1: no lane is masked off.
+  };
+  std::optional<InPlaceTile> find_in_place();
+  void emit_unless_in_place(const InPlaceTile& tile);
+  std::optional<std::string> first_lane(const Value* value, const IndexMap& map);
+  std::optional<std::string> step_along(const Value* value, const IndexMap& map, int dim);
+  std::optional<std::string> last_lane(const Value* value, const IndexMap& map);
+  std::optional<std::string> covers_all_lanes(const Value* mask, const IndexMap& map);
+
   // emit_masks.cpp
   std::vector<Bound> find_bounds();
   void collect_masks(const Value* value, const IndexMap& map, std::vector<Bound>& bounds);

@@ -29,7 +29,8 @@ class PlainDotWriter {
          [&] { loop("column", "row.body", shape_.n, lanes_, [&] { write_columns(); }); });
     b_.line("ret void");
     return "define internal void @" + name +
-           "(ptr noalias %a, ptr noalias %b, ptr noalias %c) nounwind {\n" + body_ + "}\n\n";
+           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c) nounwind {\n" + body_ +
+           "}\n\n";
   }
 
  private:
@@ -61,6 +62,8 @@ class PlainDotWriter {
   void write_columns() {
     const std::string align = ", align " + number(storage_bytes(kind_));
     const std::string c = element("%c", "%row", shape_.n, "%column");
+    b_.line("%a_distance = mul i64 %row, %a_step");
+    b_.line("%a_row = getelementptr i8, ptr %a, i64 %a_distance");
     b_.line("%first = load " + vector_ + ", ptr " + c + align);
     b_.line("br label %step.head");
     b_.label("step.head");
@@ -69,8 +72,9 @@ class PlainDotWriter {
     b_.line("%step.more = icmp ult i64 %step, " + number(shape_.k));
     b_.line("br i1 %step.more, label %step.body, label %step.end");
     b_.label("step.body");
-    const std::string left =
-        b_.assign("load " + element_ + ", ptr " + element("%a", "%row", shape_.k, "%step") + align);
+    const std::string left = b_.assign(
+        "load " + element_ + ", ptr " +
+        b_.assign("getelementptr inbounds " + element_ + ", ptr %a_row, i64 %step") + align);
     const std::string right = b_.assign("load " + vector_ + ", ptr " +
                                         element("%b", "%step", shape_.n, "%column") + align);
     write_step(broadcast(left), right);

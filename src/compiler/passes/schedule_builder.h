@@ -67,7 +67,7 @@ class ScheduleBuilder {
   // schedule_dot.cpp
   void build_dot(Operation& op);
   bool multiplies_pairs(const Operation& op) const;
-  BufferView packed(const Value* value, ScalarKind kind, int position);
+  BufferView packed(const Value* value, ScalarKind kind, int position, Item::InPlace in_place);
   const Use* single_use(const Value* value) const;
   BufferView buffer_to_update(const Value* result, const Value* source);
 

@@ -63,8 +63,9 @@ void ScheduleBuilder::build_dot(Operation& op) {
   const ScalarKind kind = dot_kind(op);
   const bool pairs = multiplies_pairs(op);
   const ScalarKind operand_kind = pairs ? ScalarKind::bf16 : kind;
-  const BufferView left = packed(op.operand(0), operand_kind, op.index);
-  const BufferView right = packed(op.operand(1), operand_kind, op.index);
+  const BufferView left = packed(op.operand(0), operand_kind, op.index, Item::InPlace::rows);
+  const BufferView right = packed(op.operand(1), operand_kind, op.index,
+                                  pairs ? Item::InPlace::rows : Item::InPlace::packed);
   BufferView result = c.kind == kind ? buffer_to_update(op.result(), op.operand(2)) : BufferView{};
   const bool in_place = result.buffer != nullptr;
   if (!in_place) result = allocate_buffer(program_, kind, c.shape);
@@ -84,15 +85,24 @@ void ScheduleBuilder::build_dot(Operation& op) {
   program_.views[op.result()] = result;
 }
 
-// A row-major tile, as the dot kernel reads it.
-BufferView ScheduleBuilder::packed(const Value* value, ScalarKind kind, int position) {
+// A row-major tile, as the dot kernel reads it. What a load packs may be read `in_place` instead.
+BufferView ScheduleBuilder::packed(const Value* value, ScalarKind kind, int position,
+                                   Item::InPlace in_place) {
   auto found = program_.views.find(value);
   if (found != program_.views.end() && found->second.buffer->kind == kind &&
       found->second.strides == row_major_strides(value->type.shape)) {
     return found->second;
   }
   BufferView view = allocate_buffer(program_, kind, value->type.shape);
+  const Operation* load = value->definition;
+  const bool is_plain_load = load && is_class(*load, OpClass::load) && value->type.kind == kind &&
+                             value->type.rank() == 2 && load->word("isVolatile") != "true";
+  if (is_plain_load) close();  // A nest of its own.
   materialize(value, view, position);
+  if (is_plain_load) {
+    open_->in_place = in_place;
+    close();
+  }
   return view;
 }
 

@@ -82,6 +82,10 @@ struct Item {
   std::vector<Root> roots;
   int axis = -1;          // Of the nest's reductions and scans.
   bool unrolled = false;  // Without loops: see llvm/register_buffers.h.
+  // Of a nest that packs a load for a product: the product may read the load's memory instead,
+  // where the rows of the tile have any distance, or where they follow each other as packed ones.
+  enum class InPlace : uint8_t { no, rows, packed };
+  InPlace in_place = InPlace::no;
   std::vector<std::unique_ptr<Schedule>> regions;
   BufferView a, b, c;
   BufferView pairs;  // Of a dot of bf16: room for b with its rows in pairs.

@@ -66,7 +66,8 @@ void print_schedule(const Schedule& schedule, int depth, std::string& out) {
         out += "\n";
         break;
       case Item::Kind::nest:
-        out += indent + "nest " + shape_text(item->shape) + "\n";
+        out += indent + "nest " + shape_text(item->shape);
+        out += item->in_place == Item::InPlace::no ? "\n" : " unless in place\n";
         for (const Root& root : item->roots) out += indent + "  " + root_text(root) + "\n";
         break;
       case Item::Kind::dot:

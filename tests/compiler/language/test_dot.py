@@ -61,6 +61,24 @@ def test_every_input_precision_gives_at_least_its_own(precision):
 
 
 @triton.jit
+def overwritten(a_ptr, b_ptr, c_ptr, N: tl.constexpr):
+    tile = tl.arange(0, N)[:, None] * N + tl.arange(0, N)[None, :]
+    a, b = tl.load(a_ptr + tile), tl.load(b_ptr + tile)
+    tl.store(a_ptr + tile, tl.zeros((N, N), a.dtype))
+    tl.store(b_ptr + tile, tl.zeros((N, N), b.dtype))
+    tl.store(c_ptr + tile, tl.dot(a, b, input_precision="ieee"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_operands_are_what_was_loaded_not_what_was_stored_since(dtype):
+    a, b, c = torch.randn(32, 32).to(dtype), torch.randn(32, 32).to(dtype), torch.empty(32, 32)
+    expected = a.float() @ b.float()
+    overwritten[(1,)](a, b, c, 32)
+    torch.testing.assert_close(c, expected)
+    assert not a.any() and not b.any()
+
+
+@triton.jit
 def batched(a_ptr, b_ptr, c_ptr, B: tl.constexpr, N: tl.constexpr):
     i, j = tl.arange(0, B)[:, None, None] * N * N, tl.arange(0, N)
     tile = i + j[None, :, None] * N + j[None, None, :]
