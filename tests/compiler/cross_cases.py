@@ -7,6 +7,7 @@ The sizes are odd, so that every kernel has masks and the last chunk of lanes is
 from collections.abc import Callable
 
 import test_codegen as kernels
+import test_codegen_tiles as tiles
 import torch
 import triton
 import triton.language as tl
@@ -60,7 +61,7 @@ def _softmax(n: int) -> Case:
     x = torch.randn(5, n)
     signature = {"x_ptr": "*fp32", "y_ptr": "*fp32", "n": "i32"}
     return Case(
-        f"softmax_{n}", kernels.softmax_kernel, signature, {"BLOCK": 1024}, (5,),
+        f"softmax_{n}", tiles.softmax_kernel, signature, {"BLOCK": 1024}, (5,),
         [x, torch.zeros_like(x), n], {1: torch.softmax(x.double(), 1)}, 2e-6, 1e-9,
     )  # fmt: skip
 
@@ -87,7 +88,7 @@ def _matmul(kind: str, transposed: bool) -> Case:
         "M": "i32", "N": "i32", "K": "i32",
     }  # fmt: skip
     return Case(
-        f"matmul_{kind}{'_transposed' if transposed else ''}", kernels.matmul_kernel, signature,
+        f"matmul_{kind}{'_transposed' if transposed else ''}", tiles.matmul_kernel, signature,
         {"BM": 32, "BN": 32, "BK": 16, "TRANSPOSED": transposed}, (3, 2),
         [a, b.t().contiguous() if transposed else b, torch.zeros(m, n), m, n, k],
         {2: a.double() @ b.double()}, 1e-5, 1e-5,
@@ -98,7 +99,7 @@ def _attention() -> Case:
     q, k, v = (torch.randn(50, 16).double() for _ in range(3))
     signature = {name: "*fp32" for name in ("q_ptr", "k_ptr", "v_ptr", "o_ptr")} | {"n": "i32"}
     return Case(
-        "attention", kernels.attention_kernel, signature, {"BLOCK": 16, "D": 16}, (4,),
+        "attention", tiles.attention_kernel, signature, {"BLOCK": 16, "D": 16}, (4,),
         [q.float(), k.float(), v.float(), torch.zeros(50, 16), 50],
         {3: torch.softmax(q @ k.t() * 0.25, 1) @ v}, 1e-5, 1e-6,
     )  # fmt: skip
@@ -129,7 +130,7 @@ def _reduction(op: str, kind: str, axis: int) -> Case:
     out_kind = "i32" if op == "argmax" else kind
     signature = {"x_ptr": "*" + kind, "o_ptr": "*" + out_kind, "rows": "i32", "columns": "i32"}
     return _like_here(
-        f"{op}_{kind}_{axis}", kernels.reduce_kernel, signature,
+        f"{op}_{kind}_{axis}", tiles.reduce_kernel, signature,
         {"OP": op, "AXIS": axis, "ROWS": 8, "COLUMNS": 256}, (1,),
         [x, torch.zeros(200 if axis == 0 else 7, dtype=TYPES[out_kind]), 7, 200], 1,
     )  # fmt: skip
@@ -157,31 +158,31 @@ def _others() -> list[Case]:
     x = torch.randn(64, 64)
     index = torch.randint(0, 10, (300,))
     return [
-        _like_here("carried", kernels.carried_kernel,
+        _like_here("carried", tiles.carried_kernel,
                    {"x_ptr": f, "y_ptr": f, "n": "i32", "rows": "i32"}, {"BLOCK": 128}, (1,),
                    [torch.randn(6, 100), torch.zeros(2, 100), 100, 6], 1, relative=1e-6),
-        _like_here("branches", kernels.branch_kernel,
+        _like_here("branches", tiles.branch_kernel,
                    {"x_ptr": f, "y_ptr": f, "n": "i32", "limit": "i32"}, {"BLOCK": 128}, (4,),
                    [torch.randn(500), torch.zeros(500), 500, 3], 1),
-        _like_here("transpose", kernels.transpose_kernel,
+        _like_here("transpose", tiles.transpose_kernel,
                    {"x_ptr": f, "y_ptr": f, "m": "i32", "n": "i32"}, {"BLOCK": 32}, (3, 2),
                    [torch.randn(70, 45), torch.zeros(45, 70), 70, 45], 1),
-        _like_here("scan", kernels.scan_kernel, {"x_ptr": "*i32", "y_ptr": "*i32"},
+        _like_here("scan", tiles.scan_kernel, {"x_ptr": "*i32", "y_ptr": "*i32"},
                    {"AXIS": 1, "REVERSE": True, "R": 8, "C": 32}, (1,),
                    [torch.randint(-9, 9, (8, 32), dtype=torch.int32),
                     torch.zeros(8, 32, dtype=torch.int32)], 1),
-        _like_here("gather", kernels.gather_kernel,
+        _like_here("gather", tiles.gather_kernel,
                    {"x_ptr": f, "index_ptr": "*i64", "y_ptr": f, "n": "i32"}, {"BLOCK": 128}, (3,),
                    [torch.randn(50), torch.randint(-2, 50, (300,)), torch.zeros(300), 300], 2),
-        *(_like_here(f"atomic_{kind}", kernels.atomic_kernel,
+        *(_like_here(f"atomic_{kind}", tiles.atomic_kernel,
                      {"index_ptr": "*i64", "y_ptr": "*" + kind, "n": "i32"}, {"BLOCK": 128}, (3,),
                      [index, torch.zeros(10, dtype=TYPES[kind]), 300], 1)
           for kind in ("fp32", "fp16", "bf16", "i32")),
-        _like_here("regroup", kernels.regroup_kernel, {"x_ptr": f, "y_ptr": f, "z_ptr": f},
+        _like_here("regroup", tiles.regroup_kernel, {"x_ptr": f, "y_ptr": f, "z_ptr": f},
                    {"N": 64}, (1,), [x[0], x[1], torch.zeros(320)], 2),
-        _like_here("sort", kernels.sort_kernel, {"x_ptr": f, "y_ptr": f}, {"N": 128}, (1,),
+        _like_here("sort", tiles.sort_kernel, {"x_ptr": f, "y_ptr": f}, {"N": 128}, (1,),
                    [torch.randn(128), torch.zeros(128)], 1),
-        _like_here("random", kernels.random_kernel, {"y_ptr": f, "seed": "i64"}, {"BLOCK": 256},
+        _like_here("random", tiles.random_kernel, {"y_ptr": f, "seed": "i64"}, {"BLOCK": 256},
                    (1,), [torch.zeros(256), 42], 0),
         *(_like_here(f"{op}_{kind}", kernels.unary_kernel,
                      {"x_ptr": "*" + kind, "y_ptr": "*" + kind, "n": "i32"},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import test_codegen as kernels
+import test_codegen_tiles as tiles
 import triton
 from tile_compiler import make_ttir
 
@@ -20,19 +21,19 @@ KERNELS = Path(__file__).parents[2] / "kernels"
 
 # What the repository's kernels do not use.
 _OTHERS: list[tuple[triton.JITFunction, dict[str, str], dict[str, Any]]] = [
-    (kernels.scan_kernel, {"x_ptr": "*i32", "y_ptr": "*i32"},
+    (tiles.scan_kernel, {"x_ptr": "*i32", "y_ptr": "*i32"},
      {"AXIS": 1, "REVERSE": True, "R": 8, "C": 32}),
-    (kernels.sort_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32"}, {"N": 16}),
-    (kernels.branch_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "n": "i32", "limit": "i32"},
+    (tiles.sort_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32"}, {"N": 16}),
+    (tiles.branch_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "n": "i32", "limit": "i32"},
      {"BLOCK": 128}),
-    (kernels.regroup_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "z_ptr": "*fp32"}, {"N": 64}),
-    (kernels.swap_kernel, {"y_ptr": "*fp32", "steps": "i32"}, {"BLOCK": 64}),
-    (kernels.transpose_kernel, {"x_ptr": "*bf16", "y_ptr": "*bf16", "m": "i32", "n": "i32"},
+    (tiles.regroup_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "z_ptr": "*fp32"}, {"N": 64}),
+    (tiles.swap_kernel, {"y_ptr": "*fp32", "steps": "i32"}, {"BLOCK": 64}),
+    (tiles.transpose_kernel, {"x_ptr": "*bf16", "y_ptr": "*bf16", "m": "i32", "n": "i32"},
      {"BLOCK": 16}),
-    (kernels.table_kernel, {"table_ptr": "*i64", "n": "i32"}, {"BLOCK": 128}),
+    (tiles.table_kernel, {"table_ptr": "*i64", "n": "i32"}, {"BLOCK": 128}),
     (kernels.unary_kernel, {"x_ptr": "*fp32", "y_ptr": "*fp32", "n": "i32"},
      {"OP": "lgamma", "BLOCK": 64}),
-    (kernels.attention_kernel,
+    (tiles.attention_kernel,
      {"q_ptr": "*fp32", "k_ptr": "*fp32", "v_ptr": "*fp32", "o_ptr": "*fp32", "n": "i32"},
      {"BLOCK": 16, "D": 16}),
 ]  # fmt: skip
