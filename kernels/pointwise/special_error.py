@@ -5,7 +5,9 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import on_gpu
 from pointwise.arithmetic import quotient, square_root
+from pointwise.elementary import light_log
 from pointwise.series import polynomial
 
 # (2 t + 1) erfcx(t) by (t - 3) / (t + 3), t >= 0: Chebyshev fits, errors 7e-18 and 7e-9.
@@ -131,6 +133,35 @@ _Q2 = tl.constexpr(
     )
 )
 
+# erfinv(x) / x by w = -log(1 - x^2), as in M. Giles, "Approximating the erfinv function": by
+# w - 5/2 up to w = 5, by sqrt(w) - 3 beyond. Minimax fits, errors 9e-8 and 8e-8.
+_ERFINV_NEAR = tl.constexpr(
+    (
+        2.8535166e-08,
+        3.43727263e-07,
+        -3.52886431e-06,
+        -4.39678316e-06,
+        0.000218602213,
+        -0.00125370751,
+        -0.00417770777,
+        0.246640726,
+        1.50140942,
+    )
+)
+_ERFINV_FAR = tl.constexpr(
+    (
+        -0.00016542915,
+        8.61089352e-05,
+        0.00130022572,
+        -0.00366013834,
+        0.00576179895,
+        -0.0076253042,
+        0.00943562245,
+        1.00167418,
+        2.83297699,
+    )
+)
+
 
 @triton.jit
 def _erfcx_of_positive(t):
@@ -185,13 +216,41 @@ def ndtri(y):
 
 
 @triton.jit
-def erfinv(y):
+def _erfinv_wide(y):
     """The normal quantile of (1 + y) / 2, over sqrt(2)."""
     a = tl.abs(y)
     tail = libdevice.copysign(_quantile_of_tail((1 - a) * 0.5), y)
     x = tl.where(a <= 0.72, _quantile_of_center(y * 0.5), tail) * 0.7071067811865476
     x = tl.where(a == 1, libdevice.copysign(tl.full(y.shape, float("inf"), y.dtype), y), x)
     return tl.where(a > 1, float("nan"), x)
+
+
+@triton.jit
+def _erfinv_ratio_far(w):
+    ratio = polynomial(tl.sqrt(w) - 3, _ERFINV_FAR)
+    return tl.where(w == float("inf"), w, ratio)
+
+
+@triton.jit
+def _choose_erfinv_ratio(w, near):
+    if w >= 5:  # |y| > 0.9966
+        near = _erfinv_ratio_far(w)
+    return near
+
+
+@triton.jit
+def erfinv(y):
+    """Outside of [-1, 1] the logarithm is NaN."""
+    if y.dtype == tl.float64:
+        return _erfinv_wide(y)
+    else:
+        w = -light_log(tl.fma(-y, y, tl.full(y.shape, 1.0, y.dtype)))
+        ratio = polynomial(w - 2.5, _ERFINV_NEAR)
+        if on_gpu():
+            ratio = tl.map_elementwise(_choose_erfinv_ratio, w, ratio)
+        else:
+            ratio = tl.where(w >= 5, _erfinv_ratio_far(w), ratio)
+        return y * ratio
 
 
 @triton.jit
