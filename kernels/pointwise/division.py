@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import on_gpu
 from pointwise.arithmetic import any_lane, quotient
 
 
@@ -29,18 +30,47 @@ def remainder(x, y):
 
 
 @triton.jit
+def _floor_of_quotient(x, y):
+    """Python's // of floats, as CPython does it: from the exact remainder, so that the quotient is
+    not rounded up to the next whole number."""
+    plain = quotient(x, y)
+    rest = libdevice.fmod(x, y)
+    exact = quotient(x - rest, y)
+    exact = tl.where((rest != 0) & ((rest < 0) != (y < 0)), exact - 1, exact)
+    whole = tl.floor(exact)
+    whole = tl.where(exact - whole > 0.5, whole + 1, whole)
+    whole = tl.where(exact == 0, libdevice.copysign(plain * 0, plain), whole)
+    return tl.where(y == 0, plain, whole)
+
+
+@triton.jit
+def _choose_floor(x, y, estimate, whole):
+    if not ((tl.abs(estimate) < 4e6) & (tl.abs(y) < 1e30) & (tl.abs(y) > 1e-30)):
+        whole = _floor_of_quotient(x, y)
+    return whole
+
+
+@triton.jit
+def _floor_by_estimate(x, y):
+    """From an almost correctly rounded quotient: it or one less than the whole number next to it,
+    by the sign of what remains, which is exact. A number y is divided by once a thread."""
+    inverse = 1.0 / y
+    first = x * inverse
+    estimate = tl.fma(tl.fma(-first, y, x), inverse, first)
+    whole = libdevice.rint(estimate)
+    rest = tl.fma(-whole, y, x)
+    whole = tl.where((rest != 0) & ((rest < 0) != (y < 0)), whole - 1, whole)
+    whole = libdevice.copysign(whole, first)  # which the sum lost where it is 0
+    return tl.map_elementwise(_choose_floor, x, y, estimate, whole)
+
+
+@triton.jit
 def floor_divide(x, y):
-    """Python's //. Floats as CPython does it: from the exact remainder, so that the quotient is not
-    rounded up to the next whole number."""
-    if x.dtype.is_floating():
-        plain = quotient(x, y)
-        rest = libdevice.fmod(x, y)
-        exact = quotient(x - rest, y)
-        exact = tl.where((rest != 0) & ((rest < 0) != (y < 0)), exact - 1, exact)
-        whole = tl.floor(exact)
-        whole = tl.where(exact - whole > 0.5, whole + 1, whole)
-        whole = tl.where(exact == 0, libdevice.copysign(tl.zeros_like(plain), plain), whole)
-        return tl.where(y == 0, plain, whole)
+    """Python's //."""
+    if x.dtype == tl.float32 and on_gpu():
+        return _floor_by_estimate(x, y)
+    elif x.dtype.is_floating():
+        return _floor_of_quotient(x, y)
     else:
         whole = x // y
         rest = x - whole * y
@@ -58,21 +88,47 @@ def divide_with_mode(x, y, mode: tl.constexpr):
 
 
 @triton.jit
-def greatest_common_divisor(x, y):
-    """Euclid's."""
-    x, y = tl.broadcast(x, y)
+def _gcd_of_one(x, y):
     a = tl.abs(x)
     b = tl.abs(y)
-    while any_lane(a != 0):
-        goes_on = a != 0
-        rest = tl.where(goes_on, b % tl.where(goes_on, a, 1), 0)
-        b = tl.where(goes_on, a, b)
+    while a != 0:
+        rest = b % a
+        b = a
         a = rest
     return b
 
 
 @triton.jit
+def _lcm_of_one(x, y):
+    divisor = _gcd_of_one(x, y)
+    result = divisor * 0
+    if divisor != 0:
+        result = tl.abs(x // divisor * y)
+    return result
+
+
+@triton.jit
+def greatest_common_divisor(x, y):
+    """Euclid's. On a CPU all lanes of a tile go on until the last is done."""
+    if on_gpu():
+        return tl.map_elementwise(_gcd_of_one, x, y)
+    else:
+        x, y = tl.broadcast(x, y)
+        a = tl.abs(x)
+        b = tl.abs(y)
+        while any_lane(a != 0):
+            goes_on = a != 0
+            rest = tl.where(goes_on, b % tl.where(goes_on, a, 1), 0)
+            b = tl.where(goes_on, a, b)
+            a = rest
+        return b
+
+
+@triton.jit
 def least_common_multiple(x, y):
-    divisor = greatest_common_divisor(x, y)
-    is_zero = divisor == 0
-    return tl.where(is_zero, 0, tl.abs(x // tl.where(is_zero, 1, divisor) * y))
+    if on_gpu():
+        return tl.map_elementwise(_lcm_of_one, x, y)
+    else:
+        divisor = greatest_common_divisor(x, y)
+        is_zero = divisor == 0
+        return tl.where(is_zero, 0, tl.abs(x // tl.where(is_zero, 1, divisor) * y))
