@@ -5,7 +5,9 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import on_gpu
 from pointwise.arithmetic import clamp, minimum, quotient
+from pointwise.elementary import expm1, log1p_of_fraction
 
 
 @triton.jit
@@ -100,7 +102,11 @@ def gelu_backward(grad_output, x, approximate: tl.constexpr):
         inner_slope = 0.7978845608028654 * (1 + 3 * 0.044715 * square)
         slope = 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner_slope
     else:
-        cdf = 0.5 * (1 + tl.erf(x * 0.7071067811865476))
+        if x.dtype == tl.float32 and on_gpu():
+            below = 0.5 * _normal_tail(x)
+            cdf = tl.where(x > 0, 1 - below, below)
+        else:
+            cdf = 0.5 * (1 + tl.erf(x * 0.7071067811865476))
         pdf = 0.3989422804014327 * libdevice.exp(-0.5 * x * x)  # 1 / sqrt(2 pi)
         slope = cdf + x * pdf
     return grad_output * slope
@@ -108,7 +114,7 @@ def gelu_backward(grad_output, x, approximate: tl.constexpr):
 
 @triton.jit
 def elu(x, alpha, scale, input_scale):
-    return tl.where(x < 0, libdevice.expm1(x * input_scale) * (alpha * scale), x * scale)
+    return tl.where(x < 0, expm1(x * input_scale) * (alpha * scale), x * scale)
 
 
 @triton.jit
@@ -123,7 +129,7 @@ def elu_backward(grad_output, x, alpha, scale, input_scale, is_result: tl.conste
 
 @triton.jit
 def celu(x, alpha):
-    return tl.where(x < 0, libdevice.expm1(x * (1 / alpha)) * alpha, x)
+    return tl.where(x < 0, expm1(x * (1 / alpha)) * alpha, x)
 
 
 @triton.jit
@@ -191,7 +197,8 @@ def prelu_backward(x, weight, grad_output):
 def softplus(x, beta, limit):
     """log(1 + exp(beta x)) / beta; x itself beyond the limit, where the two agree."""
     scaled = x * beta
-    return tl.where(scaled > limit, x, libdevice.log1p(libdevice.exp(scaled)) / beta)
+    log = tl.maximum(scaled, 0.0) + log1p_of_fraction(libdevice.exp(-tl.abs(scaled)))
+    return tl.where(scaled > limit, x, log / beta)
 
 
 @triton.jit
@@ -229,7 +236,14 @@ def glu_backward(grad_output, value, gate):
 def log_sigmoid(x):
     """The result, and exp(-|x|) for the backward pass."""
     e = libdevice.exp(-tl.abs(x))
-    return minimum(x, tl.zeros_like(x)) - libdevice.log1p(e), e
+    return minimum(x, tl.zeros_like(x)) - log1p_of_fraction(e), e
+
+
+@triton.jit
+def log_sigmoid_alone(x):
+    """Without what the backward pass does not read on GPUs."""
+    result, _ = log_sigmoid(x)
+    return result
 
 
 @triton.jit

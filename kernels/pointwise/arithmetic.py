@@ -9,6 +9,8 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from pointwise.power import real_power
+
 
 @triton.jit
 def quotient(x, y):
@@ -176,7 +178,7 @@ def integer_power(x, exponent):
 @triton.jit
 def power(x, exponent):
     if x.dtype.is_floating():
-        return libdevice.pow(x, exponent)
+        return real_power(x, exponent)
     else:
         return integer_power(x, exponent)
 
