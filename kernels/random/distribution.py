@@ -23,10 +23,13 @@ from common.philox import (
     WIDE_CHUNK,
     draw,
     draw_wide,
+    log_of_uniform,
+    to_cauchy,
     to_normal_pair,
     to_positive_uniform,
     to_uniform,
 )
+from common.target import on_gpu
 
 UNIFORM = tl.constexpr(0)
 NORMAL = tl.constexpr(1)
@@ -41,7 +44,15 @@ INTEGER = tl.constexpr(7)
 @triton.jit
 def _store_lane(out_ptr, start, count, value):
     index = start[:, None] + tl.arange(0, GROUPS)[None, :]
-    tl.store(out_ptr + index, value.to(out_ptr.dtype.element_ty), mask=index < count)
+    value = value.to(out_ptr.dtype.element_ty)
+    if on_gpu():
+        # Where all is inside, which is all but the end of a tensor, stores are wide.
+        if tl.max(start) + GROUPS <= count:
+            tl.store(out_ptr + index, value)
+        else:
+            tl.store(out_ptr + index, value, mask=index < count)
+    else:
+        tl.store(out_ptr + index, value, mask=index < count)
 
 
 @triton.jit
@@ -74,14 +85,13 @@ def _sample(bits, a, b, DISTRIBUTION: tl.constexpr, dtype: tl.constexpr):
         half_step: tl.constexpr = (
             1.1102230246251565e-16 if bits.dtype == tl.uint64 else 5.9604645e-8
         )
-        return -a * tl.where(uniform >= 1 - half_step, -half_step, tl.log(uniform))
+        return -a * tl.where(uniform >= 1 - half_step, -half_step, log_of_uniform(uniform))
     elif DISTRIBUTION == CAUCHY:
-        angle = 3.141592653589793 * (to_positive_uniform(bits) - 0.5)
-        return a + b * (tl.sin(angle) / tl.cos(angle))
+        return a + b * to_cauchy(bits)
     elif DISTRIBUTION == BERNOULLI:
         return to_uniform(bits) < a
     elif DISTRIBUTION == GEOMETRIC:
-        return tl.maximum(tl.ceil(tl.log(to_positive_uniform(bits)) * a), 1.0)
+        return tl.maximum(tl.ceil(log_of_uniform(to_positive_uniform(bits)) * a), 1.0)
     else:
         return a + _below(bits, b)
 
