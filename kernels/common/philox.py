@@ -34,8 +34,9 @@ def _philox(seed, c0, c1, c2, c3):
     """tl.philox with both halves of a product from one multiplication, which on GPUs is one
     instruction instead of two; CPUs have vector code for the halves."""
     if on_gpu():
-        k0 = (seed & 0xFFFFFFFF).to(tl.uint32)
-        k1 = (seed >> 32).to(tl.uint32)
+        key = seed.to(tl.uint64)
+        k0 = key.to(tl.uint32)
+        k1 = (key >> 32).to(tl.uint32)
         for _ in tl.static_range(10):
             first = c0.to(tl.uint64) * 0xD2511F53
             second = c2.to(tl.uint64) * 0xCD9E8D57
