@@ -23,9 +23,10 @@ SAMPLE_LIMIT = None if FULL else 12
 
 # Random operators have tests of their own: the same seed gives other numbers than stock PyTorch's.
 RANDOM = {
-    *("bernoulli", "bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_"),
-    *("native_dropout", "native_dropout_backward", "normal", "normal_", "rand", "rand_like"),
-    *("randn", "randn_like", "random_", "uniform_"),
+    *("bernoulli", "bernoulli_", "binomial", "cauchy_", "exponential_", "geometric_"),
+    *("log_normal_", "multinomial", "native_dropout", "native_dropout_backward", "normal"),
+    *("normal_", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like"),
+    *("random_", "randperm", "uniform_"),
 }
 
 OVERLOADS = [name for name in tilewise.registered(DEVICE) if name.split(".")[0] not in RANDOM]

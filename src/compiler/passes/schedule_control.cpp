@@ -120,10 +120,12 @@ void ScheduleBuilder::pass_tensors(Operation& yield) {
 // any.
 bool ScheduleBuilder::reads_buffer(const Value* value, const Buffer* buffer, bool same_nest) {
   std::vector<std::pair<const Value*, bool>> todo{{value, same_nest}};
-  std::unordered_set<const Value*> seen;
+  // Each value once in either way: rounds of a cipher double the paths through them.
+  std::unordered_set<const Value*> seen[2];
   while (!todo.empty()) {
     auto [current, lane_by_lane] = todo.back();
     todo.pop_back();
+    if (!seen[lane_by_lane].insert(current).second) continue;
     auto view = program_.views.find(current);
     if (view != program_.views.end()) {
       if (view->second.buffer == buffer && !lane_by_lane) return true;
