@@ -8,7 +8,8 @@
 
 `scale` is 1 / classes, for the gradient of a mean 1 / (classes rows). Losses are one for each row,
 in the type of `loss`; a mean or sum of them is a reduction of its own. A target that is no class
-gives NaN and reads nothing; on a CPU the operator checks them before and raises.
+reads nothing, gives NaN, and fails an assertion on GPUs, as in PyTorch; on a CPU the operator
+checks the targets before and raises.
 """
 
 import triton
@@ -34,7 +35,9 @@ def _right_class(
 ):  # fmt: skip
     """(class, its x, its weight) of each row."""
     y = tl.load(target_ptr + row * stride_target, mask=exists, other=0)
-    is_class = exists & (y >= 0) & (y < classes)
+    is_class = (y >= 0) & (y < classes)
+    tl.device_assert(is_class, "target_k >= 0 && target_k < dim", mask=exists)
+    is_class = exists & is_class
     offsets = row * stride_x_row + y * stride_x_class
     right = tl.load(x_ptr + offsets, mask=is_class, other=float("nan")).to(ACC)
     if HAS_WEIGHT:
@@ -116,6 +119,7 @@ def _label(target_ptr, position, classes, stride_target):
 
 @triton.jit
 def _x_of(x_ptr, label, classes, stride_x_class, ACC: tl.constexpr):
+    tl.device_assert(label < classes, "target_idx < dim")
     offset = label * stride_x_class
     return tl.load(x_ptr + offset, mask=label < classes, other=float("nan")).to(ACC)
 

@@ -5,7 +5,8 @@
 Row i is position (i // inner, i % inner). Its loss: -weight[target[i]] * x[i, target[i]], 0 where
 target[i] == ignore_index. REDUCTION is ATen's: 0 none, 1 mean (sum of losses / sum of weights), 2
 sum. A target outside of [0, classes) that is not ignore_index gives NaN instead of reading outside
-of x; on a CPU the operator checks the targets before and raises.
+of x, and fails an assertion on GPUs, as in PyTorch; on a CPU the operator checks the targets before
+and raises.
 
 - `forward_none`: one loss per row.
 - `forward_whole`: the sum or mean of few rows.
@@ -20,12 +21,18 @@ import triton.language as tl
 
 
 @triton.jit
+def _assert_classes(are_classes):
+    """In PyTorch's words. On GPUs alone: about 25 instructions and a barrier."""
+    tl.device_assert(are_classes, "t >= 0 && t < n_classes")
+
+
+@triton.jit
 def _row_losses(
     x_ptr, target_ptr, weight_ptr, index, mask, inner, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr,
 ):  # fmt: skip
-    """(loss, weight) of the rows `index`, both 0 where masked or ignored."""
+    """(loss, weight, whether the target may be) of the rows `index`; 0 where masked or ignored."""
     i0 = index // inner
     i1 = index % inner
     target = tl.load(
@@ -42,7 +49,8 @@ def _row_losses(
         weight = tl.load(weight_ptr + target, mask=valid, other=0.0).to(ACC)
     else:
         weight = tl.full(x.shape, 1.0, ACC)
-    return tl.where(counted, -x * weight, 0.0), tl.where(counted, weight, 0.0)
+    loss = tl.where(counted, -x * weight, 0.0)
+    return loss, tl.where(counted, weight, 0.0), valid | (counted == 0)
 
 
 @triton.jit
@@ -55,11 +63,12 @@ def forward_none(
     """out [rows]; grid cdiv(rows, BLOCK)."""
     index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     mask = index < rows
-    loss, _ = _row_losses(
+    loss, _, may_be = _row_losses(
         x_ptr, target_ptr, weight_ptr, index, mask, inner, classes, ignore_index,
         stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
         ACC, HAS_WEIGHT,
     )  # fmt: skip
+    _assert_classes(may_be)
     offsets = index // inner * stride_out_outer + index % inner * stride_out_inner
     tl.store(out_ptr + offsets, loss.to(out_ptr.dtype.element_ty), mask=mask)
 
@@ -68,20 +77,29 @@ def forward_none(
 def _sums(
     x_ptr, target_ptr, weight_ptr, first, last, inner, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
-    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr, ASSERT: tl.constexpr,
 ):  # fmt: skip
-    """Sums of losses and of weights of the rows from first to last."""
+    """Sums of losses and of weights of the rows from first to last.
+
+    ASSERT: once, behind the loop, which a barrier in it would keep from being unrolled.
+    """
     lanes = tl.arange(0, BLOCK)
     loss_total = tl.zeros((BLOCK,), ACC)
     weight_total = tl.zeros((BLOCK,), ACC)
+    if ASSERT:
+        all_may_be = tl.full((BLOCK,), 1, tl.int1)
     for start in range(first, last, BLOCK):
-        loss, weight = _row_losses(
+        loss, weight, may_be = _row_losses(
             x_ptr, target_ptr, weight_ptr, (start + lanes).to(tl.int64), start + lanes < last,
             inner, classes, ignore_index, stride_x_outer, stride_x_inner, stride_x_class,
             stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT,
         )  # fmt: skip
         loss_total += loss
         weight_total += weight
+        if ASSERT:
+            all_may_be = all_may_be & may_be
+    if ASSERT:
+        _assert_classes(all_may_be)
     return tl.sum(loss_total, 0), tl.sum(weight_total, 0)
 
 
@@ -99,12 +117,13 @@ def forward_whole(
     x_ptr, target_ptr, weight_ptr, out_ptr, total_weight_ptr, rows, inner, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, REDUCTION: tl.constexpr, BLOCK: tl.constexpr,
+    ASSERT: tl.constexpr,
 ):  # fmt: skip
     """out [], total_weight []; one program."""
     loss, weight = _sums(
         x_ptr, target_ptr, weight_ptr, 0, rows, inner, classes, ignore_index,
         stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
-        ACC, HAS_WEIGHT, BLOCK,
+        ACC, HAS_WEIGHT, BLOCK, ASSERT,
     )  # fmt: skip
     _store_result(out_ptr, total_weight_ptr, loss, weight, REDUCTION)
 
@@ -113,7 +132,7 @@ def forward_whole(
 def forward_partial(
     x_ptr, target_ptr, weight_ptr, partial_ptr, rows, inner, classes, rows_per_chunk, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
-    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr, ASSERT: tl.constexpr,
 ):  # fmt: skip
     """partial [2, chunks]; grid chunks."""
     chunk = tl.program_id(0)
@@ -121,7 +140,7 @@ def forward_partial(
     loss, weight = _sums(
         x_ptr, target_ptr, weight_ptr, first, tl.minimum(first + rows_per_chunk, rows), inner,
         classes, ignore_index, stride_x_outer, stride_x_inner, stride_x_class,
-        stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT, BLOCK,
+        stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT, BLOCK, ASSERT,
     )  # fmt: skip
     tl.store(partial_ptr + chunk, loss)
     tl.store(partial_ptr + tl.num_programs(0) + chunk, weight)
@@ -166,14 +185,15 @@ def backward(
         target_ptr + i0 * stride_target_outer + i1 * stride_target_inner, mask=row_mask, other=0
     ).to(tl.int64)
     counted = row_mask & (target != ignore_index)
+    is_class = (target >= 0) & (target < classes)
+    _assert_classes(is_class | (counted == 0))
     if REDUCTION == 0:
         offsets = i0 * stride_grad_outer + i1 * stride_grad_inner
         grad = tl.load(grad_ptr + offsets, mask=row_mask, other=0.0).to(ACC)
     else:
         grad = tl.full((ROWS,), 0.0, ACC) + tl.load(grad_ptr).to(ACC)
     if HAS_WEIGHT:
-        valid = counted & (target >= 0) & (target < classes)
-        grad *= tl.load(weight_ptr + target, mask=valid, other=0.0).to(ACC)
+        grad *= tl.load(weight_ptr + target, mask=counted & is_class, other=0.0).to(ACC)
     if REDUCTION == 1:
         grad /= tl.load(total_weight_ptr).to(ACC)
     value = tl.where(counted, -grad, 0.0)

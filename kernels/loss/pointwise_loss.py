@@ -4,7 +4,7 @@
 The operands are seen as ATen's TensorIterator leaves them: up to four coalesced dimensions,
 dimension 0 innermost, a stride per dimension (0 where broadcast). RANK 1 needs no division. LOSS
 is the function, numbered as in src/ops/loss/pointwise_loss.cpp. Losses and sums are computed in
-ACC.
+ACC. ASSERT: that x and target are probabilities, once, behind the loop.
 
 - `sum_losses`: program p sums chunk p of `chunk` consecutive elements, a multiple of BLOCK. A grid
   of one program writes the result itself; else `out` is the partials [chunks] of ACC (divisor 1).
@@ -73,12 +73,15 @@ def sum_losses(
     x_ptr, target_ptr, first_ptr, second_ptr, out_ptr, n, chunk, size0, size1, size2,
     x0, x1, x2, x3, t0, t1, t2, t3, f0, f1, f2, f3, s0, s1, s2, s3, parameter, divisor,
     ACC: tl.constexpr, LOSS: tl.constexpr, RANK: tl.constexpr, BLOCK: tl.constexpr,
+    ASSERT: tl.constexpr,
 ):  # fmt: skip
     """out [programs]; x0 ... s3: strides of the four operands (absent ones: None and 0)."""
     first = tl.program_id(0).to(tl.int64) * chunk
     last = tl.minimum(first + chunk, n)
     lanes = tl.arange(0, BLOCK)
     total = tl.zeros((BLOCK,), ACC)
+    if ASSERT:
+        are_probabilities = tl.full((BLOCK,), 1, tl.int1)
     for start in range(first, last, BLOCK):
         i = start + lanes
         mask = i < n  # not `last`: where 16 divides n, the mask is uniform over wide loads
@@ -102,6 +105,10 @@ def sum_losses(
             ).to(ACC)  # fmt: skip
         loss = _loss(x, target, weight, weight2, tl.cast(parameter, ACC), LOSS)
         total += tl.where(mask, loss, 0.0)
+        if ASSERT:  # what lies outside of the mask was loaded as 0.5 and 0
+            are_probabilities &= (x >= 0) & (x <= 1) & (target >= 0) & (target <= 1)
+    if ASSERT:
+        tl.device_assert(are_probabilities, "val >= zero && val <= one")
     result = tl.sum(total, 0) / tl.cast(divisor, ACC)
     tl.store(out_ptr + tl.program_id(0), result.to(out_ptr.dtype.element_ty))
 

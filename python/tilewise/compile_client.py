@@ -144,7 +144,7 @@ def _run_stages(request: Request) -> tuple[dict[str, Any], dict[str, Any], dict[
     from triton.backends.compiler import Language
 
     source = _source(request)
-    options = backend.parse_options(dict(request.options))
+    options = backend.parse_options(request.compiler_options())
     stages: dict[str, Any] = {}
     backend.add_stages(stages, options, Language.TRITON)
     context = ir.context()

@@ -24,6 +24,17 @@ class Request:
         """As errors and reports spell a kernel."""
         return f"{self.kernel}:{self.function}"
 
+    def compiler_options(self) -> dict[str, int | bool]:
+        """What Triton's backend is told.
+
+        On GPUs `tl.device_assert` is compiled in: a kernel asserts what PyTorch's own asserts on
+        the device. (On a CPU the operators look before they launch, and raise.) The checks of
+        integer overflow, which come with it, are not.
+        """
+        if self.target.startswith("cpu"):
+            return dict(self.options)
+        return {**self.options, "debug": True, "sanitize_overflow": False}
+
 
 def parse_request(text: str) -> Request:
     """Reads the lines up to `source=`; what follows is the generated module."""

@@ -28,6 +28,8 @@ def _pdist_backward() -> Arguments:
 
 # Operator -> arguments up to the out= ones.
 REDUCTION_CALLS: dict[str, Callable[[], Arguments]] = {
+    "_assert_async": lambda: [_x(1)],
+    "_functional_assert_async.msg": lambda: [_x(1), "message", _x(2)],
     "_cdist_backward": _cdist_backward,
     "_pdist_backward": _pdist_backward,
     "_pdist_forward": lambda: [_x(5, 7), 2.0],

@@ -58,6 +58,21 @@ def test_request_is_parsed_back() -> None:
     assert parsed.source == ADD
 
 
+ASSERTION = ADD.replace(
+    "    mask = i < n", "    mask = i < n\n    tl.device_assert(i < 7, 'seven')"
+)
+
+
+def test_assertions_are_compiled_in_for_gpus() -> None:
+    """Operators of CPUs look before they launch."""
+    made = compile_client._run_stages(parse_request(request("cuda:90", source=ASSERTION)))[0]
+    assert "__assertfail" in made["ptx"]
+    # No check of overflows comes along.
+    assert made["ttir"].count("tt.assert") == 1
+    made = compile_client._run_stages(parse_request(request("cpu:x86-64-v2", source=ASSERTION)))[0]
+    assert "tt.assert" not in made["ttir"]
+
+
 def test_a_request_of_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 2"):
         parse_request("tilewise_request=2\n")

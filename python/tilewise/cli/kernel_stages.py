@@ -62,7 +62,7 @@ def _triton_stages(request: Request) -> Iterator[tuple[str, Any]]:
     from triton.backends.compiler import Language
 
     source = compile_client._source(request)
-    options = backend.parse_options(dict(request.options))
+    options = backend.parse_options(request.compiler_options())
     pipeline: dict[str, Any] = {}
     backend.add_stages(pipeline, options, Language.TRITON)
     context = ir.context()

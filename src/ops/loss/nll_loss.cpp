@@ -45,7 +45,7 @@ DType compute_type(const Tensor& tensor) {
   return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
 }
 
-// On a GPU the kernel gives NaN for a target that is no class; on a CPU PyTorch's own kernel
+// On a GPU the kernel asserts that targets are classes, as PyTorch's; on a CPU PyTorch's own kernel
 // raises.
 template <class Index>
 bool has_foreign_target(const Tensor& target, int64_t classes, int64_t ignore_index) {
@@ -137,7 +137,8 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
            written(total_weight), rows.count(), stride(place.inner), stride(rows.classes),
            ignore_index, stride(place.outer_stride[0]), stride(place.inner_stride[0]),
            stride(rows.class_stride), stride(place.outer_stride[1]), stride(place.inner_stride[1]),
-           constant(acc), constant(weight.has_value()), constant(form), constant(block));
+           constant(acc), constant(weight.has_value()), constant(form), constant(block),
+           constant(!on_cpu));
     if (reduction == at::Reduction::None) total_weight.zero_();
     return;
   }
@@ -147,7 +148,7 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
          rows.count(), stride(place.inner), stride(rows.classes), rows_per_chunk, ignore_index,
          stride(place.outer_stride[0]), stride(place.inner_stride[0]), stride(rows.class_stride),
          stride(place.outer_stride[1]), stride(place.inner_stride[1]), constant(acc),
-         constant(weight.has_value()), constant(block));
+         constant(weight.has_value()), constant(block), constant(!on_cpu));
   launch(combine, options, grid_1d(1), self, partial, written(out), written(total_weight), chunks,
          constant(acc), constant(form), constant(64));
 }

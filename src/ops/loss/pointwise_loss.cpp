@@ -131,6 +131,8 @@ void reduce_loss(Loss loss, const Operands& operands, double parameter, int64_t 
   pack.constant(static_cast<int64_t>(loss));
   pack.constant(rank);
   pack.constant(block);
+  pack.constant_bool(!on_cpu &&
+                     (loss == Loss::cross_entropy || loss == Loss::weighted_cross_entropy));
   LaunchOptions options;
   options.num_warps = 8;
   options.num_stages = 1;
@@ -273,8 +275,8 @@ bool broadcasts_to(OptionalTensor weight, const Tensor& self) {
          at::is_expandable_to(weight->sizes(), self.sizes());
 }
 
-// PyTorch's kernels for the CPU raise for a probability outside of [0, 1] (and for NaN); on a GPU
-// the result is NaN.
+// PyTorch's kernels for the CPU raise for a probability outside of [0, 1] (and for NaN). On a GPU
+// they assert; so do ours where losses are summed, else the result is NaN.
 bool has_foreign_probability(const Tensor& self) {
   if (!self.is_cpu() || self.numel() == 0) return false;
   const auto [low, high] = at::aminmax(self.detach());
