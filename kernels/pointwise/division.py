@@ -11,6 +11,7 @@ from triton.language.extra import libdevice
 
 from common.target import on_gpu
 from pointwise.arithmetic import any_lane, quotient
+from pointwise.elementary import light_reciprocal
 
 
 @triton.jit
@@ -54,7 +55,7 @@ def _choose_floor(x, y, estimate, whole):
 def _floor_by_estimate(x, y):
     """From an almost correctly rounded quotient: it or one less than the whole number next to it,
     by the sign of what remains, which is exact. A number y is divided by once a thread."""
-    inverse = 1.0 / y
+    inverse = light_reciprocal(y)
     first = x * inverse
     estimate = tl.fma(tl.fma(-first, y, x), inverse, first)
     whole = libdevice.rint(estimate)

@@ -2,8 +2,8 @@
 """Elementary functions of fewer instructions than libdevice's, for the scalar functions that need
 them: narrower ranges, no branches, an error of some ulp instead of one. A pointwise kernel on bf16
 runs at the speed of an H100's memory up to about 32 instructions an element; libdevice's log1p and
-expm1 alone are 30 each, a correctly rounded division 30. All but `light_log` are written for any
-float type; fp64 takes libdevice's. Polynomials are minimax fits.
+expm1 alone are 30 each, a correctly rounded division 30. Most are written for any float type; fp64
+takes libdevice's. Polynomials are minimax fits.
 """
 
 import triton
@@ -44,6 +44,41 @@ def light_log(x):
         return libdevice.fast_logf(x)
     else:
         return libdevice.log(x)
+
+
+@triton.jit
+def light_log_of_normal(x):
+    """`light_log` for x that is no denormal: those count as 0."""
+    if x.dtype == tl.float32 and on_cuda():
+        log2 = tl.inline_asm_elementwise(
+            "lg2.approx.ftz.f32 $0, $1;", "=f,f", [x], dtype=tl.float32, is_pure=True, pack=1
+        )
+        return log2 * 0.6931471805599453
+    else:
+        return libdevice.log(x)
+
+
+@triton.jit
+def light_reciprocal(x):
+    """1 / x of floats within 1 ulp; on NVIDIA's chips 0 for |x| > 2^126 and infinity for denormals,
+    which makes it one instruction of nine."""
+    if x.dtype == tl.float32 and on_cuda():
+        return tl.inline_asm_elementwise(
+            "rcp.approx.ftz.f32 $0, $1;", "=f,f", [x], dtype=tl.float32, is_pure=True, pack=1
+        )
+    else:
+        return 1.0 / x
+
+
+@triton.jit
+def light_reciprocal_root(x):
+    """1 / sqrt(x) within 2 ulp; x as of `light_reciprocal`."""
+    if x.dtype == tl.float32 and on_cuda():
+        return tl.inline_asm_elementwise(
+            "rsqrt.approx.ftz.f32 $0, $1;", "=f,f", [x], dtype=tl.float32, is_pure=True, pack=1
+        )
+    else:
+        return tl.rsqrt(x)
 
 
 @triton.jit

@@ -7,7 +7,7 @@ from triton.language.extra import libdevice
 
 from common.target import on_gpu
 from pointwise.arithmetic import quotient
-from pointwise.elementary import light_log, log1p_of_fraction
+from pointwise.elementary import light_log_of_normal, light_reciprocal, log1p_of_fraction
 from pointwise.series import polynomial
 
 # For fp32 on GPUs, by x^2: atan(x) / x on [0, 1], sinh(x) / x on [0, 1], asinh(x) / x on [0, 3/4];
@@ -124,8 +124,7 @@ def atan(x):
     if x.dtype == tl.float32 and on_gpu():
         a = tl.abs(x)
         inverts = a > 1
-        root = tl.rsqrt(a)  # and its square are fewer instructions than a quotient
-        angle = _atan_of_fraction(tl.where(inverts, root * root, a))
+        angle = _atan_of_fraction(tl.where(inverts, light_reciprocal(a), a))
         return libdevice.copysign(tl.where(inverts, 1.5707963267948966 - angle, angle), x)
     else:
         return libdevice.atan(x)
@@ -154,8 +153,7 @@ def sinh(x):
         # The square root of exp(|x|) is finite wherever the result is.
         root = libdevice.exp(0.5 * tl.abs(x))
         half = 0.5 * root * root
-        inverse = tl.rsqrt(half)
-        large = libdevice.copysign(half - 0.25 * inverse * inverse, x)
+        large = libdevice.copysign(half - 0.25 * light_reciprocal(half), x)
         return tl.where(tl.abs(x) < 1, x * polynomial(x * x, _SINH), large)
     else:
         return libdevice.sinh(x)
@@ -171,7 +169,7 @@ def asinh(x):
     if x.dtype == tl.float32 and on_gpu():
         a = tl.abs(x)
         is_huge = a > 1e9
-        log = light_log(a + tl.where(is_huge, 0.0, tl.sqrt(tl.fma(a, a, 1.0))))
+        log = light_log_of_normal(a + tl.where(is_huge, 0.0, tl.sqrt(tl.fma(a, a, 1.0))))
         large = libdevice.copysign(log + tl.where(is_huge, 0.6931471805599453, 0.0), x)
         return tl.where(a < 0.75, x * polynomial(x * x, _ASINH), large)
     else:

@@ -8,6 +8,7 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 from common.target import on_gpu
+from pointwise.elementary import light_reciprocal
 
 
 @triton.jit
@@ -19,7 +20,7 @@ def _log2(a):
     exponent = (bits - 0x3F3504F3) & -0x800000
     t = (bits - exponent).to(tl.float32, bitcast=True) - 1
     exponent = exponent.to(tl.float32) * 1.1920928955078125e-07 - tl.where(is_denormal, 24.0, 0.0)
-    inverse = 1.0 / (t + 2)
+    inverse = light_reciprocal(t + 2)
     s = t * inverse
     s_rest = tl.fma(-s, t, t - 2 * s) * inverse  # of the quotient's rounding
     square = s * s

@@ -7,7 +7,7 @@ from triton.language.extra import libdevice
 
 from common.target import on_gpu
 from pointwise.arithmetic import quotient, square_root
-from pointwise.elementary import light_log
+from pointwise.elementary import light_log_of_normal
 from pointwise.series import polynomial
 
 # (2 t + 1) erfcx(t) by (t - 3) / (t + 3), t >= 0: Chebyshev fits, errors 7e-18 and 7e-9.
@@ -244,7 +244,7 @@ def erfinv(y):
     if y.dtype == tl.float64:
         return _erfinv_wide(y)
     else:
-        w = -light_log(tl.fma(-y, y, tl.full(y.shape, 1.0, y.dtype)))
+        w = -light_log_of_normal(tl.fma(-y, y, tl.full(y.shape, 1.0, y.dtype)))
         ratio = polynomial(w - 2.5, _ERFINV_NEAR)
         if on_gpu():
             ratio = tl.map_elementwise(_choose_erfinv_ratio, w, ratio)

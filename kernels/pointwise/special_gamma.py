@@ -7,7 +7,13 @@ from triton.language.extra import libdevice
 
 from common.target import on_gpu
 from pointwise.arithmetic import any_lane, quotient
-from pointwise.elementary import cos_pi, light_log, sin_pi
+from pointwise.elementary import (
+    cos_pi,
+    light_log,
+    light_log_of_normal,
+    light_reciprocal,
+    sin_pi,
+)
 from pointwise.series import polynomial
 
 # lgamma(2 + t) / t on [-1/2, 1/2]: Chebyshev fits, errors 1e-21 and 1.5e-11.
@@ -187,7 +193,7 @@ def _lgamma_of_magnitude(a):
     is_near = a < 3
     is_small = a < 0.5
     u = tl.where(is_small, a + 1, a)
-    r = 1.0 / tl.where(is_near, polynomial(u, _LGAMMA_DENOMINATOR), a)
+    r = light_reciprocal(tl.where(is_near, polynomial(u, _LGAMMA_DENOMINATOR), a))
     log_a = light_log(a)
     near = (tl.where(is_small, a, a - 1) * (u - 2)) * (polynomial(u, _LGAMMA_NUMERATOR) * r)
     near += tl.where(is_small, -log_a, 0.0)
@@ -266,7 +272,7 @@ def _inverse_from_1(y):
 @triton.jit
 def _digamma_of_positive(y):
     is_small, b, r, inverse = _inverse_from_1(y)
-    result = light_log(b) + r * polynomial(r, _DIGAMMA_F32)
+    result = light_log_of_normal(b) + r * polynomial(r, _DIGAMMA_F32)
     return tl.where(is_small, result - inverse, result)
 
 

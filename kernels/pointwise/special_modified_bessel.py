@@ -8,6 +8,7 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 from pointwise.arithmetic import quotient, square_root
+from pointwise.elementary import light_reciprocal_root
 from pointwise.series import chebyshev, polynomial
 
 _I0_NEAR = tl.constexpr(
@@ -292,7 +293,7 @@ def _i_far(a, factor, CHEBYSHEV: tl.constexpr, F32: tl.constexpr):
     if a.dtype == tl.float64:
         return quotient(factor * chebyshev(_reciprocal(32.0, a) - 2, CHEBYSHEV), square_root(a))
     else:
-        root = tl.rsqrt(a)
+        root = light_reciprocal_root(a)
         return (factor * root) * polynomial(root * root, F32)
 
 
