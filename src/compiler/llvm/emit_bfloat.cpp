@@ -1,8 +1,142 @@
 // SPDX-License-Identifier: Apache-2.0
 // f32 to bf16: the bits of the upper half, rounded to nearest even.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
 #include "compiler/llvm/lane_ops.h"
 
 namespace tilewise::compiler {
+namespace {
+
+// Results of these operations are among their operands from `first` to `last`, or whole numbers
+// next to them; and the whole numbers next to a bf16 number are bf16 numbers.
+struct Selection {
+  std::string_view name;
+  int first;
+  int last;
+};
+
+constexpr Selection kSelections[] = {
+    // keep-sorted
+    {"arith.maximumf", 0, 1}, {"arith.maxnumf", 0, 1}, {"arith.minimumf", 0, 1},
+    {"arith.minnumf", 0, 1},  {"arith.select", 1, 2},  {"math.ceil", 0, 0},
+    {"math.floor", 0, 0},     {"math.round", 0, 0},    {"math.roundeven", 0, 0},
+    {"math.trunc", 0, 0},     {"tt.broadcast", 0, 0},  {"tt.clampf", 0, 2},
+    {"tt.expand_dims", 0, 0},
+};
+
+constexpr std::string_view kExternSelections[] = {
+    // keep-sorted
+    "__nv_ceilf", "__nv_floorf", "__nv_rintf", "__nv_roundf", "__nv_truncf",
+};
+
+const Selection* find_selection(const Operation& op) {
+  static constexpr Selection kFirst{"", 0, 0};
+  const auto* known = std::find_if(std::begin(kSelections), std::end(kSelections),
+                                   [&](const Selection& row) { return op.is(row.name); });
+  if (known != std::end(kSelections)) return known;
+  if (!op.is("tt.extern_elementwise")) return nullptr;
+  const auto* name = std::find(std::begin(kExternSelections), std::end(kExternSelections),
+                               std::string_view(op.word("symbol")));
+  return name != std::end(kExternSelections) ? &kFirst : nullptr;
+}
+
+// The product with -1 changes a sign in Triton's language, whose minus subtracts from 0.
+bool is_sign_operation(const Operation& op) {
+  if (op.is("arith.mulf")) {
+    const Operation* factor = op.operand(1)->definition;
+    return factor != nullptr && factor->is("arith.constant") && constant_is_splat(*factor) &&
+           constant_float(*factor) == -1.0;
+  }
+  if (op.is("tt.extern_elementwise"))
+    return op.word("symbol") == "__nv_copysignf" || op.word("symbol") == "__nv_fabsf";
+  return op.is("arith.negf") || op.is("math.absf") || op.is("math.copysign");
+}
+
+}  // namespace
+
+// An f32 tile whose elements are bf16 numbers, so that narrowing them needs no rounding.
+bool LaneOps::holds_bfloats(const Value& value, int depth) {
+  constexpr int kDeepest = 8;  // Selections share operands: without a limit, 2^n paths.
+  if (value.definition == nullptr || depth > kDeepest) return false;
+  const Operation& op = *value.definition;
+  if (op.is("arith.extf") || op.is("tt.fp_to_fp"))
+    return op.operand(0)->type.kind == ScalarKind::bf16;
+  if (op.is("arith.constant")) {
+    if (!constant_is_splat(op)) return false;
+    const auto number = static_cast<float>(constant_float(op));
+    return (std::bit_cast<uint32_t>(number) & 0xFFFF) == 0;
+  }
+  if (op.is("arith.uitofp") || op.is("arith.sitofp"))
+    return bit_width(op.operand(0)->type.kind) <= 8;
+  if (is_sign_operation(op)) return holds_bfloats(*op.operand(0), depth + 1);
+  const Selection* selection = find_selection(op);
+  if (selection == nullptr) return false;
+  for (int i = selection->first; i <= selection->last; ++i)
+    if (!holds_bfloats(*op.operand(i), depth + 1)) return false;
+  return true;
+}
+
+// Of f32 lanes, one after the other: LLVM then computes on 16 bits what only concerns bits of the
+// upper halves, as changes of sign written by emit_sign_of_bfloat.
+std::string LaneOps::upper_half_of_bits(const std::string& x, int lanes) {
+  const std::string bits = llvm_type(ScalarKind::i32, lanes);
+  const std::string raw = bitcast(x, ScalarKind::f32, ScalarKind::i32, lanes);
+  const std::string upper =
+      b_.assign("lshr " + bits + " " + raw + ", " + integer_constant(16, ScalarKind::i32, lanes));
+  return b_.assign("trunc " + bits + " " + upper + " to " + llvm_type(ScalarKind::i16, lanes));
+}
+
+// The upper (1) or lower (0) halves of f32 lanes by one shuffle of two registers.
+std::string LaneOps::shuffle_halves(const std::string& x, int lanes, int side) {
+  const std::string both = llvm_type(ScalarKind::i16, 2 * lanes);
+  const std::string raw =
+      b_.assign("bitcast " + llvm_type(ScalarKind::f32, lanes) + " " + x + " to " + both);
+  std::string indices;
+  for (int lane = 0; lane < lanes; ++lane) {
+    indices += (lane > 0 ? ", i32 " : "i32 ") + std::to_string(2 * lane + side);
+  }
+  return b_.assign("shufflevector " + both + " " + raw + ", " + both + " poison, <" +
+                   std::to_string(lanes) + " x i32> <" + indices + ">");
+}
+
+bool LaneOps::can_shuffle_halves(int lanes) const {
+  const int vector_lanes = module_.target().vector_bytes / 2;
+  return module_.target().has_word_shuffles() && lanes % vector_lanes == 0;
+}
+
+// Lanes of which holds_bfloats is true.
+std::string LaneOps::narrow_exactly(const Value& value, const std::string& x, int lanes) {
+  const bool is_sign = value.definition != nullptr && is_sign_operation(*value.definition);
+  return is_sign || !can_shuffle_halves(lanes) ? upper_half_of_bits(x, lanes)
+                                               : shuffle_halves(x, lanes, 1);
+}
+
+bool LaneOps::emit_sign_of_bfloat(const Operation& op, const Operands& x, int lanes,
+                                  std::string& result) {
+  if (!is_sign_operation(op) || op.result()->type.kind != ScalarKind::f32 ||
+      !holds_bfloats(*op.operand(0)))
+    return false;
+  const std::string bits = llvm_type(ScalarKind::i32, lanes);
+  const std::string sign = integer_constant(-0x80000000LL, ScalarKind::i32, lanes);
+  const std::string rest = integer_constant(0x7FFFFFFF, ScalarKind::i32, lanes);
+  const auto apply = [&](const char* instruction, const std::string& a, const std::string& b) {
+    return b_.assign(std::string(instruction) + " " + bits + " " + a + ", " + b);
+  };
+  std::string raw = bitcast(x[0], ScalarKind::f32, ScalarKind::i32, lanes);
+  if (op.is("arith.negf") || op.is("arith.mulf")) {
+    raw = apply("xor", raw, sign);
+  } else {
+    raw = apply("and", raw, rest);
+    if (x.size() > 1) {
+      const std::string other = bitcast(x[1], ScalarKind::f32, ScalarKind::i32, lanes);
+      raw = apply("or", raw, apply("and", other, sign));
+    }
+  }
+  result = bitcast(raw, ScalarKind::i32, ScalarKind::f32, lanes);
+  return true;
+}
 
 // On the bits: add half of the last kept place, less one if that is even. Overflow carries into the
 // exponent and gives infinity.
@@ -28,26 +162,14 @@ std::string LaneOps::round_bits_to_bfloat(const std::string& x, int lanes) {
 // and packing vectors of twice the width. The upper half counts up where the lower one is above one
 // half, or equal to it and the upper one odd.
 std::string LaneOps::round_to_bfloat(const std::string& x, int lanes) {
-  const int vector_lanes = module_.target().vector_bytes / 2;
-  if (!module_.target().has_word_shuffles() || lanes % vector_lanes != 0) {
-    return round_bits_to_bfloat(x, lanes);
-  }
+  if (!can_shuffle_halves(lanes)) return round_bits_to_bfloat(x, lanes);
   const std::string floats = llvm_type(ScalarKind::f32, lanes);
   const std::string shorts = llvm_type(ScalarKind::i16, lanes);
-  const std::string both = llvm_type(ScalarKind::i16, 2 * lanes);
-  const std::string raw = b_.assign("bitcast " + floats + " " + x + " to " + both);
-  const auto half = [&](int side) {
-    std::string indices;
-    for (int lane = 0; lane < lanes; ++lane) {
-      indices += (lane > 0 ? ", i32 " : "i32 ") + std::to_string(2 * lane + side);
-    }
-    return b_.assign("shufflevector " + both + " " + raw + ", " + both + " poison, <" +
-                     std::to_string(lanes) + " x i32> <" + indices + ">");
-  };
-  const std::string upper = half(1);
+  const std::string upper = shuffle_halves(x, lanes, 1);
   const std::string odd =
       b_.assign("and " + shorts + " " + upper + ", " + integer_constant(1, ScalarKind::i16, lanes));
-  const std::string lower = intrinsic("uadd.sat", ScalarKind::i16, lanes, {half(0), odd});
+  const std::string lower =
+      intrinsic("uadd.sat", ScalarKind::i16, lanes, {shuffle_halves(x, lanes, 0), odd});
   const std::string is_more = b_.assign("icmp ugt " + shorts + " " + lower + ", " +
                                         integer_constant(-0x8000, ScalarKind::i16, lanes));
   const std::string one =

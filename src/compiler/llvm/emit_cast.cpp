@@ -146,6 +146,10 @@ bool LaneOps::emit_cast(const Operation& op, const Operands& x, int lanes, std::
   if (op.is("arith.extf") || op.is("arith.truncf") || op.is("tt.fp_to_fp")) {
     const std::string rounding = op.word("rounding", "rtne");
     const bool toward_zero = rounding == "rtz" || rounding == "0";
+    if (from == ScalarKind::f32 && to == ScalarKind::bf16 && holds_bfloats(*op.operand(0))) {
+      result = narrow_exactly(*op.operand(0), x[0], lanes);
+      return true;
+    }
     result = convert_float(x[0], from, to, lanes,
                            toward_zero ? Rounding::toward_zero : Rounding::nearest_even);
     return true;

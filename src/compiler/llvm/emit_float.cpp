@@ -17,8 +17,10 @@ bool LaneOps::emit_float(const Operation& op, const Operands& x, ScalarKind kind
   if (op.is("arith.mulf")) return binary("fmul contract");
   if (op.is("arith.divf") || op.is("tt.precise_divf")) return binary("fdiv");
   if (op.is("arith.remf")) {
-    result = call_external(kind == ScalarKind::f64 ? "fmod" : "fmodf", std::vector(x.size(), kind),
-                           kind, x, lanes);
+    const FloatType float_type = kind == ScalarKind::f64 ? FloatType::f64 : FloatType::f32;
+    const std::string function = module_.math(MathOp::fmod, float_type, lanes);
+    result = b_.assign("call " + type + " " + function + "(" + type + " " + x[0] + ", " + type +
+                       " " + x[1] + ")");
     return true;
   }
   if (op.is("arith.negf")) {

@@ -32,8 +32,8 @@ constexpr Name kAliases[] = {
 };
 
 // Functions of libm itself, called lane by lane.
-constexpr std::string_view kLibm[] = {"cbrt",      "fdim",   "fmod", "hypot", "lgamma", "nextafter",
-                                      "remainder", "tgamma", "j0",   "j1",    "y0",     "y1"};
+constexpr std::string_view kLibm[] = {"cbrt",   "fdim", "hypot", "lgamma", "nextafter", "remainder",
+                                      "tgamma", "j0",   "j1",    "y0",     "y1"};
 
 const char* find(std::string_view name, const Name* first, const Name* last) {
   for (; first != last; ++first) {

@@ -76,6 +76,7 @@ std::vector<std::string> LaneOps::emit(const Operation& op,
   if (op.is("tilewise.apply")) return emit_apply(op, operands, lanes);
   if (emit_cast(op, operands, lanes, result)) return {result};
   if (emit_integer(op, operands, lanes, results)) return results;
+  if (emit_sign_of_bfloat(op, operands, lanes, result)) return {result};
   if (op.is("tt.extern_elementwise")) return {emit_extern(op, operands, lanes)};
 
   // Floating point. Narrow types compute in f32.

@@ -75,6 +75,12 @@ class LaneOps {
   std::string emit_extern(const Operation& op, const Operands& x, int lanes);
   bool emit_extern_integer(const Operation& op, const Operands& x, int lanes, std::string& result);
   // emit_bfloat.cpp
+  static bool holds_bfloats(const Value& value, int depth = 0);
+  std::string narrow_exactly(const Value& value, const std::string& x, int lanes);
+  bool emit_sign_of_bfloat(const Operation& op, const Operands& x, int lanes, std::string& result);
+  std::string upper_half_of_bits(const std::string& x, int lanes);
+  std::string shuffle_halves(const std::string& x, int lanes, int side);
+  bool can_shuffle_halves(int lanes) const;
   std::string round_to_bfloat(const std::string& x, int lanes);
   std::string round_bits_to_bfloat(const std::string& x, int lanes);
   // emit_cast.cpp

@@ -43,6 +43,7 @@ Value erf(const Value& x);
 Value erfc(const Value& x);
 Value pow(const Value& base, const Value& exponent);
 Value rsqrt(const Value& x);
+Value fmod(const Value& x, const Value& y);
 
 // For f32 functions that are too rare for a formula of their own: f64 leaves 29 spare bits.
 template <class Formula, class... Values>

@@ -32,6 +32,7 @@ constexpr Entry kEntries[] = {
     {MathOp::exp, "exp", formulas::exp, nullptr},
     {MathOp::exp2, "exp2", formulas::exp2, nullptr},
     {MathOp::expm1, "expm1", formulas::expm1, nullptr},
+    {MathOp::fmod, "fmod", nullptr, formulas::fmod},
     {MathOp::log, "log", formulas::log, nullptr},
     {MathOp::log10, "log10", formulas::log10, nullptr},
     {MathOp::log1p, "log1p", formulas::log1p, nullptr},
@@ -75,8 +76,8 @@ std::string math_function(MathOp op, FloatType type, int lanes, const Target& ta
   return writer.finish(entry.binary(writer.argument(0), writer.argument(1)));
 }
 
-// Of the cold branches (sin, cos, tan) and the f64 forms left to libm. They may set errno, which no
-// kernel reads, so that they count as pure.
+// Of the cold branches (sin, cos, tan, fmod) and the f64 forms left to libm. They may set errno,
+// which no kernel reads, so that they count as pure.
 std::string math_declarations(const Target& target) {
   std::string text;
   if (target.has_scalef()) {
@@ -94,7 +95,8 @@ std::string math_declarations(const Target& target) {
   for (const char* name : {"sinf", "cosf", "tanf"}) {
     text += std::string("declare float @") + name + "(float) nounwind willreturn memory(none)\n";
   }
-  for (const char* name : {"pow", "atan2"}) {
+  text += "declare float @fmodf(float, float) nounwind willreturn memory(none)\n";
+  for (const char* name : {"pow", "atan2", "fmod"}) {
     text += std::string("declare double @") + name +
             "(double, double) nounwind willreturn memory(none)\n";
   }

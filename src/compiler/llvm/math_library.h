@@ -36,6 +36,7 @@ enum class MathOp : uint8_t {
   exp,
   exp2,
   expm1,
+  fmod,
   log,
   log10,
   log1p,
@@ -50,7 +51,7 @@ enum class MathOp : uint8_t {
 
 const char* math_op_name(MathOp op);                        // "exp"
 bool math_op_from_name(std::string_view name, MathOp& op);  // false: there is none of that name.
-int math_op_arity(MathOp op);                               // 2 for atan2 and pow, else 1.
+int math_op_arity(MathOp op);                               // 2 for atan2, fmod and pow, else 1.
 
 // The text of `internal alwaysinline TYPE @NAME(TYPE, ...)`, TYPE being llvm_vector_name(type,
 // lanes), together with what it calls, and in `name` its name without the @, for example
