@@ -9,6 +9,8 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from pointwise.series import polynomial
+
 
 @triton.jit
 def _positions(n, BLOCK: tl.constexpr):
@@ -31,16 +33,44 @@ def numbers(out_ptr, n, stride, start, step, BLOCK: tl.constexpr):
     tl.store(out_ptr + index * stride, value.to(out_ptr.dtype.element_ty), mask)
 
 
+# 2^t on [-1/2, 1/2]: log(2)^k / k!, error 7e-12.
+_EXP2 = tl.constexpr(
+    (
+        1.0178086009239696e-07,
+        1.3215486790144305e-06,
+        1.5252733804059838e-05,
+        0.00015403530393381606,
+        0.0013333558146428441,
+        0.009618129107628477,
+        0.055504108664821576,
+        0.2402265069591007,
+        0.6931471805599453,
+        1.0,
+    )
+)
+
+
+@triton.jit
+def _power_of_2(value):
+    """Of fp64 to more digits than fp32 has: a tenth of the instructions of fp64's power."""
+    whole = tl.floor(tl.minimum(tl.maximum(value, -1000.0), 1000.0) + 0.5)
+    power = polynomial(value - whole, _EXP2)
+    return power * ((whole.to(tl.int64) + 1023) << 52).to(tl.float64, bitcast=True)
+
+
 @triton.jit
 def between(out_ptr, n, stride, start, end, step, base, POWER: tl.constexpr, BLOCK: tl.constexpr):
-    """n numbers from start to end, each half counted from its own end, so that both are exact;
-    `base` to that power if POWER. Grid cdiv(n, BLOCK).
+    """n numbers from start to end, each half counted from its own end, so that both are exact. To
+    that power, if POWER is 1: `base`; if it is 2: 2, and `base` is the logarithm by which it
+    stands for another. Grid cdiv(n, BLOCK).
     """
     index, mask = _positions(n, BLOCK)
     from_start = start + step * index.to(tl.float64)
     from_end = end - step * (n - 1 - index).to(tl.float64)
     value = tl.where(index < n // 2, from_start, from_end)
-    if POWER:
+    if POWER == 2:
+        value = _power_of_2(value * base)
+    elif POWER == 1:
         value = libdevice.pow(tl.zeros_like(value) + base, value)
     tl.store(out_ptr + index * stride, value.to(out_ptr.dtype.element_ty), mask)
 

@@ -242,9 +242,16 @@ void write_between(const Scalar& start, const Scalar& end, int64_t steps, const 
   }
   const double step = steps == 1 ? 0 : (last - first) / static_cast<double>(steps - 1);
   if (steps == 1) last = first;
+  // Powers of 2 serve for those of another base, but for fp64, which they would not fill.
+  int64_t power = base.has_value() ? 1 : 0;
+  if (base.has_value() && out.scalar_type() != at::kDouble && *base > 0 && std::isfinite(*base) &&
+      std::isfinite(first) && std::isfinite(last)) {
+    base = std::log2(*base);
+    power = 2;
+  }
   launch(between, launch_options(), grid_1d(ceil_div(steps, kBlock)), out, written(out),
          stride(steps), stride(out.stride(0)), fp64(first), fp64(last), fp64(step),
-         fp64(base.value_or(0)), constant(base.has_value()), constant(kBlock));
+         fp64(base.value_or(0)), constant(power), constant(kBlock));
 }
 
 struct LinspaceOut : PlainOp {
