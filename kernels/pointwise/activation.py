@@ -7,7 +7,7 @@ from triton.language.extra import libdevice
 
 from common.target import on_gpu
 from pointwise.arithmetic import clamp, minimum, quotient
-from pointwise.elementary import expm1, log1p_of_fraction
+from pointwise.elementary import expm1, light_reciprocal, log1p_of_fraction
 
 
 @triton.jit
@@ -209,15 +209,25 @@ def softplus_backward(grad_output, x, beta, limit):
 
 
 @triton.jit
+def _mish_parts(x):
+    """n, 1 / (n + 2) and e = exp(x): tanh(log(1 + e)) = n / (n + 2) for n = e (e + 2), with a slope
+    of 4 e (1 + e) / (n + 2)^2. Beyond x = 20, where it is 1, powers of e would overflow."""
+    e = libdevice.exp(tl.minimum(x, 20.0))
+    n = e * (e + 2)
+    return n, light_reciprocal(n + 2), e
+
+
+@triton.jit
 def mish(x):
-    return x * libdevice.tanh(libdevice.log1p(libdevice.exp(x)))
+    n, inverse, _ = _mish_parts(x)
+    return x * (n * inverse)
 
 
 @triton.jit
 def mish_backward(grad_output, x):
-    s = sigmoid(x)
-    t = libdevice.tanh(libdevice.log1p(libdevice.exp(x)))
-    return grad_output * (t + x * s * (1 - t * t))
+    n, inverse, e = _mish_parts(x)
+    slope = tl.where(x > 20, 0.0, (4 * e * (1 + e)) * (inverse * inverse))
+    return grad_output * (n * inverse + x * slope)
 
 
 @triton.jit
@@ -256,13 +266,13 @@ def log_sigmoid_backward(grad_output, x):
 
 @triton.jit
 def logit(x):
-    return libdevice.log(quotient(x, 1 - x))
+    return libdevice.log(x / (1 - x))
 
 
 @triton.jit
 def logit_clamped(x, eps):
     y = clamp(x, eps, 1 - eps)
-    return libdevice.log(quotient(y, 1 - y))
+    return libdevice.log(y / (1 - y))
 
 
 @triton.jit

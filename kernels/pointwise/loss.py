@@ -11,6 +11,7 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 from pointwise.arithmetic import quotient
+from pointwise.elementary import log1p_of_fraction
 
 
 @triton.jit
@@ -27,7 +28,7 @@ def squared_error_backward(x, target, grad_output, norm):
 def smooth_l1(x, target, beta):
     distance = tl.abs(x - target)
     return tl.where(
-        distance < beta, quotient(0.5 * distance * distance, beta + x * 0), distance - 0.5 * beta
+        distance < beta, 0.5 * distance * distance * (1.0 / beta), distance - 0.5 * beta
     )
 
 
@@ -35,7 +36,7 @@ def smooth_l1(x, target, beta):
 def smooth_l1_backward(x, target, grad_output, norm, beta):
     """At a distance of -beta the slope is -1, also for beta = 0, as ATen has it."""
     difference = x - target
-    slope = tl.where(difference >= beta, 1.0, quotient(difference, beta + x * 0))
+    slope = tl.where(difference >= beta, 1.0, difference * (1.0 / beta))
     slope = tl.where(difference <= -beta, -1.0, slope)
     return norm * slope * grad_output
 
@@ -56,7 +57,8 @@ def huber_backward(x, target, grad_output, norm, delta):
 
 @triton.jit
 def soft_margin(x, target):
-    return libdevice.log1p(libdevice.exp(-x * target))
+    z = -x * target
+    return tl.maximum(z, 0.0) + log1p_of_fraction(libdevice.exp(-tl.abs(z)))
 
 
 @triton.jit
@@ -95,7 +97,7 @@ def weighted_cross_entropy_backward(x, target, grad_output, weight, norm):
 @triton.jit
 def log_sigmoid(x):
     """min(x, 0) - log1p(exp(-|x|)): no overflow on either side."""
-    return tl.where(x < 0, x, x * 0) - libdevice.log1p(libdevice.exp(-tl.abs(x)))
+    return tl.where(x < 0, x, x * 0) - log1p_of_fraction(libdevice.exp(-tl.abs(x)))
 
 
 @triton.jit

@@ -264,5 +264,5 @@ def log_ndtr(x):
 @triton.jit
 def entr(x):
     """-x log(x); -inf for negative numbers."""
-    inner = tl.where(x > 0, -x * libdevice.log(x), tl.where(x == 0, 0.0, float("-inf")))
-    return tl.where(x != x, x, inner)
+    inner = x * (libdevice.log(x) * -1.0)
+    return tl.where(x < 0, float("-inf"), tl.where(x == 0, 0.0, inner))
