@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts of elements in bins (histc, bincount), and sums of weights over bins.
 
-x is [outer, inner] with strides, in any order: a count has none. How an element finds its BIN:
+x is [outer, inner] with strides (FLAT: outer is 1), in any order: a count has none. How an element finds its BIN:
 
 - LINEAR: of `bins` equal ones from low to high, both included, by ATen's formula in ACC (float
   division or, for integers, division towards zero); NaN and what lies outside are in none.
@@ -44,15 +44,19 @@ def _bin(x, inside, low, high, bins, ACC: tl.constexpr, KIND: tl.constexpr):
 
 
 @triton.jit
-def _load(x_ptr, index, inside, inner, stride_outer, stride_inner):
-    offsets = index // inner * stride_outer + index % inner * stride_inner
+def _load(x_ptr, index, inside, inner, stride_outer, stride_inner, FLAT: tl.constexpr):
+    if FLAT:
+        offsets = index * stride_inner
+    else:
+        offsets = index // inner * stride_outer + index % inner * stride_inner
     return tl.load(x_ptr + offsets, mask=inside, other=0)
 
 
 @triton.jit
 def count_partial(
     x_ptr, partial_ptr, n, inner, stride_outer, stride_inner, low, high, bins, chunk,
-    ACC: tl.constexpr, KIND: tl.constexpr, BINS: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, KIND: tl.constexpr, FLAT: tl.constexpr, BINS: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     """partial [programs, bins], of any dtype; program p counts elements [p * chunk, + chunk)."""
     first = tl.program_id(0).to(tl.int64) * chunk
@@ -61,7 +65,7 @@ def count_partial(
     for start in range(first, last, BLOCK):
         index = start + tl.arange(0, BLOCK)
         inside = index < last
-        x = _load(x_ptr, index, inside, inner, stride_outer, stride_inner)
+        x = _load(x_ptr, index, inside, inner, stride_outer, stride_inner, FLAT)
         bin, counts = _bin(x, inside, low, high, bins, ACC, KIND)
         total += tl.histogram(bin.to(tl.int32), BINS, mask=counts)
     lane = tl.arange(0, BINS)
@@ -72,25 +76,24 @@ def count_partial(
 @triton.jit
 def count_atomic(
     x_ptr, count_ptr, n, inner, stride_outer, stride_inner, low, high, bins,
-    ACC: tl.constexpr, KIND: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, KIND: tl.constexpr, FLAT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """count [bins], zeros before; grid cdiv(n, BLOCK)."""
     index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = index < n
-    x = _load(x_ptr, index, inside, inner, stride_outer, stride_inner)
+    x = _load(x_ptr, index, inside, inner, stride_outer, stride_inner, FLAT)
     bin, counts = _bin(x, inside, low, high, bins, ACC, KIND)
     tl.atomic_add(count_ptr + bin, 1, mask=counts, sem="relaxed")
 
 
 @triton.jit
-def sum_in_order(x_ptr, weight_ptr, out_ptr, n, stride_x, stride_weight, BLOCK: tl.constexpr):
-    """out [bins], zeros before. One program of a CPU, whose lanes add one after the other."""
-    for start in range(0, n, BLOCK):
-        index = start + tl.arange(0, BLOCK).to(tl.int64)
-        inside = index < n
-        bin = tl.load(x_ptr + index * stride_x, mask=inside, other=0).to(tl.int64)
-        weight = tl.load(weight_ptr + index * stride_weight, mask=inside, other=0.0)
-        tl.atomic_add(out_ptr + bin, weight.to(out_ptr.dtype.element_ty), mask=inside)
+def sum_in_order(x_ptr, weight_ptr, out_ptr, n, stride_x, stride_weight):
+    """out [bins], zeros before. One program, one element after the other: for CPUs."""
+    for i in range(n):
+        index = tl.cast(i, tl.int64)
+        bin_ptr = out_ptr + tl.load(x_ptr + index * stride_x).to(tl.int64)
+        weight = tl.load(weight_ptr + index * stride_weight).to(out_ptr.dtype.element_ty)
+        tl.store(bin_ptr, tl.load(bin_ptr) + weight)
 
 
 @triton.jit

@@ -4,7 +4,7 @@
 Pair (i, j), i < j, of n rows is entry i n - i (i + 1) / 2 + j - i - 1 of pdist's result. ORDER
 selects the norm: 0, 1, 2, 3 for infinity, 4 for any other, which comes as a number.
 
-- `pair_distances`: each program computes PAIRS distances; lanes are the columns of a row.
+- `pair_distances`: each program computes the distances of one row from ROWS later ones.
 - `gradient`: one program for a row of the first matrix and BLOCK of its columns, which walks
   through ROWS rows of the second at a time; nothing is added in an order that differs from run to
   run. PAIRED: both matrices are one, and distances and their gradients are pdist's.
@@ -38,16 +38,6 @@ def _entry(i, j, n):
 
 
 @triton.jit
-def _row(entry, n):
-    """The first row of the pair: the last one whose first entry is not behind `entry`."""
-    # Of i n - i (i + 1) / 2 <= entry, the root, which rounding may have moved by one.
-    b = (2 * n - 1).to(tl.float64)
-    i = ((b - tl.sqrt(tl.maximum(b * b - 8.0 * entry.to(tl.float64), 0.0))) * 0.5).to(tl.int64)
-    i = tl.where(_entry(i, i + 1, n) > entry, i - 1, i)
-    return tl.where(_entry(i + 1, i + 2, n) <= entry, i + 1, i)
-
-
-@triton.jit
 def _part(x, y, order, ORDER: tl.constexpr):
     if ORDER == ZERO:
         return difference_is_nonzero(x, y).to(x.dtype)
@@ -60,28 +50,40 @@ def _part(x, y, order, ORDER: tl.constexpr):
 
 
 @triton.jit
-def pair_distances(
-    x_ptr, out_ptr, pairs, n, columns, stride_row, stride_column, order, inverse_order,
-    ORDER: tl.constexpr, PAIRS: tl.constexpr, BLOCK: tl.constexpr,
+def _parts(
+    x_ptr, i, j, exists, column, columns, stride_row, stride_column, order, ORDER: tl.constexpr
 ):  # fmt: skip
-    """x [n, columns], out [pairs]; grid cdiv(pairs, PAIRS)."""
-    entry = tl.program_id(0).to(tl.int64) * PAIRS + tl.arange(0, PAIRS)
-    exists = entry < pairs
-    entry = tl.where(exists, entry, 0)
-    i = _row(entry, tl.cast(n, tl.int64))
-    j = entry - _entry(i, i + 1, n) + i + 1
+    """Of the distances of row i from rows j, what some columns add; 0 outside."""
+    inside = column < columns
+    offsets = column.to(tl.int64) * stride_column
+    x = tl.load(x_ptr + i * stride_row + offsets, mask=inside, other=0.0)
+    y = tl.load(x_ptr + j * stride_row + offsets, mask=inside & exists, other=0.0)
+    return tl.where(inside, _part(x, y, order, ORDER), 0.0)
+
+
+@triton.jit
+def pair_distances(
+    x_ptr, out_ptr, n, columns, stride_row, stride_column, order, inverse_order,
+    ORDER: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr, WHOLE: tl.constexpr,
+):  # fmt: skip
+    """x [n, columns], out [pairs]; grid (n - 1, cdiv(n - 1, ROWS)). WHOLE: columns <= BLOCK."""
+    i = tl.program_id(0).to(tl.int64)
+    first = i + 1 + tl.program_id(1) * ROWS
+    if first >= n:
+        return
+    j = first + tl.arange(0, ROWS)[:, None]
+    exists = j < n
     lane = tl.arange(0, BLOCK)[None, :]
-    total = tl.zeros((PAIRS, BLOCK), x_ptr.dtype.element_ty)
-    for start in range(0, columns, BLOCK):
-        inside = start + lane < columns
-        offsets = (start + lane).to(tl.int64) * stride_column
-        x = tl.load(x_ptr + i[:, None] * stride_row + offsets, mask=inside, other=0.0)
-        y = tl.load(x_ptr + j[:, None] * stride_row + offsets, mask=inside, other=0.0)
-        part = _part(x, y, order, ORDER)
-        if ORDER == INFINITY:
-            total = maximum(total, part)
-        else:
-            total = add(total, tl.where(inside, part, 0.0))
+    total = _parts(x_ptr, i, j, exists, lane, columns, stride_row, stride_column, order, ORDER)
+    if not WHOLE:
+        for start in range(BLOCK, columns, BLOCK):
+            parts = _parts(
+                x_ptr, i, j, exists, start + lane, columns, stride_row, stride_column, order, ORDER
+            )
+            if ORDER == INFINITY:
+                total = maximum(total, parts)
+            else:
+                total = add(total, parts)
     if ORDER == INFINITY:
         distance = tl.reduce(total, 1, maximum)
     else:
@@ -90,7 +92,7 @@ def pair_distances(
         distance = root(distance)
     elif ORDER > INFINITY:
         distance = inverse_power(distance, inverse_order)
-    tl.store(out_ptr + entry, distance, mask=exists)
+    tl.store(out_ptr + _entry(i, j, n), distance[:, None], mask=exists)
 
 
 @triton.jit
@@ -102,13 +104,13 @@ def _slope(difference, distance, grad, order, ORDER: tl.constexpr):
     elif ORDER == INFINITY:
         return tl.where(tl.abs(difference) == distance, grad * sign, 0.0)
     elif ORDER == TWO:
-        return tl.where(distance == 0, 0.0, grad * difference / distance)
+        return difference * tl.where(distance == 0, 0.0, grad / distance)
     else:
         exponent = order.to(difference.dtype) - 1
         power = libdevice.pow(tl.abs(difference), exponent + tl.zeros_like(difference))
         whole = libdevice.pow(distance, exponent + tl.zeros_like(distance))
-        is_flat = (distance == 0) | ((difference == 0) & (exponent < 0))
-        return tl.where(is_flat, 0.0, sign * power * grad / whole)
+        steepness = tl.where(difference == 0, 0.0, sign * power)
+        return steepness * tl.where(distance == 0, 0.0, grad / whole)
 
 
 @triton.jit

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The k-th smallest element of each row and its index (kthvalue, median, nanmedian); and where the
-most frequent element of a sorted row is (mode).
+most frequent element of a sorted row is (mode), or of a short one.
 
 Elements become unsigned KEYS in the same order, NaN last. The k-th smallest key is the largest
 number that at most k keys are below. It is found bit by bit, from the highest one: of rows that a
@@ -200,3 +200,45 @@ def longest_run(
     end = tl.min(tl.where(best == longest, end, 2147483647), AXIS, keep_dims=True)
     mask = (lane < 1) & kept_mask
     tl.store(position, tl.broadcast_to(end.to(tl.int64), position.shape), mask=mask)
+
+
+@triton.jit
+def mode_of_short(
+    x_ptr, values_ptr, indices_ptr, kept_size, length, stride_outer, stride_inner, stride_x,
+    stride_value_outer, stride_value_inner, stride_index_outer, stride_index_inner,
+    LANES: tl.constexpr,
+):  # fmt: skip
+    """The mode of rows of at most LANES elements, each compared with all. x [outer, kept_size,
+    length]; one program a row.
+    """
+    row = tl.program_id(0).to(tl.int64)
+    outer = row // kept_size
+    inner = row % kept_size
+    x_ptr += outer * stride_outer + inner * stride_inner
+    lane = tl.arange(0, LANES)
+    inside = lane < length
+    x = tl.load(x_ptr + lane.to(tl.int64) * stride_x, mask=inside, other=0)
+    count = tl.zeros((LANES,), tl.int32)
+    for i in range(length):
+        count += (x == tl.load(x_ptr + tl.cast(i, tl.int64) * stride_x)).to(tl.int32)
+    count = tl.where(inside, count, -1)
+    if x.dtype == tl.int1:
+        bits = x.to(tl.uint32)
+        key = bits
+    else:
+        bits = _key_bits(x)
+        key = _keys(x, bits)
+    HIGHEST: tl.constexpr = (1 << key.dtype.primitive_bitwidth) - 1
+    is_most = count == tl.max(count, 0)
+    least = tl.min(tl.where(is_most, key, tl.full(key.shape, HIGHEST, key.dtype)), 0)
+    index = tl.max(tl.where(is_most & (key == least), lane, -1), 0)
+    mine = tl.where(lane == index, bits, tl.zeros(bits.shape, bits.dtype))
+    mine = tl.sum(mine, 0).to(bits.dtype)
+    if x.dtype == tl.int1:
+        value = mine != 0
+    else:
+        value = _from_bits(mine, x.dtype)
+    tl.store(values_ptr + outer * stride_value_outer + inner * stride_value_inner, value)
+    tl.store(
+        indices_ptr + outer * stride_index_outer + inner * stride_index_inner, index.to(tl.int64)
+    )

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import tilewise
+from tilewise import kernel_modules
+from tilewise.triton_backend import native
 
 DEVICE = os.environ.get("TILEWISE_TEST_DEVICE", "cpu")
 FLOATS = [torch.float64, torch.float32]
@@ -72,6 +74,17 @@ def test_bincount_with_and_without_weights(dtype: torch.dtype) -> None:
             actual = torch.bincount(x, w)
             assert torch.equal(actual, torch.bincount(x, w))
         torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.skipif(DEVICE != "cpu", reason="served by this kernel there")
+def test_sums_of_sorted_segments_as_on_a_gpu() -> None:
+    x = (_random(5000).abs() * 10).long()
+    weights = _random(5000)
+    ordered, order = x.sort(stable=True)
+    out = torch.empty(60, dtype=torch.float64)
+    kernel = kernel_modules.load_file("reduction/histogram", native.kernels_dir()).sum_segments
+    kernel[(60,)](ordered, order, weights, out, 5000, 1, BLOCK=64)
+    torch.testing.assert_close(out, torch.bincount(x, weights.double(), 60))
 
 
 def test_bincount_of_many_bins() -> None:

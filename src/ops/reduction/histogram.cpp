@@ -53,6 +53,7 @@ void count(const Tensor& self, Binning binning, const Limits& limits, int64_t bi
     source = self.contiguous();
     view = find_view();
   }
+  const bool is_flat = view->outer == 1;
   const bool on_cpu = self.is_cpu();
   const bool is_floating = self.is_floating_point();
   const DType acc = is_floating ? accumulate_type(element_type(self)) : DType::i64;
@@ -80,7 +81,7 @@ void count(const Tensor& self, Binning binning, const Limits& limits, int64_t bi
     const Tensor counts = allocate_output({bins}, {}, self.options().dtype(counter));
     counts.zero_();
     start(atomic_counts, counts, grid_1d(ceil_div(n, block)), constant(acc), constant(binning),
-          constant(block));
+          constant(is_flat), constant(block));
     out.copy_(counts);
     return;
   }
@@ -91,7 +92,7 @@ void count(const Tensor& self, Binning binning, const Limits& limits, int64_t bi
   const Tensor partial =
       programs == 1 ? out : allocate_output({programs, bins}, {}, self.options().dtype(at::kInt));
   start(partial_counts, partial, grid_1d(programs), stride(chunk), constant(acc), constant(binning),
-        constant(next_power_of_2(bins)), constant(block));
+        constant(is_flat), constant(next_power_of_2(bins)), constant(block));
   if (programs > 1) sum.run({&partial}, reduced_dimensions(0, 2), {&out}, at::kLong);
 }
 
@@ -149,7 +150,7 @@ void sum_weights(const Tensor& self, const Tensor& weights, const Tensor& out) {
   if (self.is_cpu()) {
     out.zero_();
     launch(in_order, options, grid_1d(1), self, self, weights, written(out), self.numel(),
-           stride(self.stride(0)), stride(weights.stride(0)), constant(256));
+           stride(self.stride(0)), stride(weights.stride(0)));
     return;
   }
   const auto [sorted, order] = at::sort(self, /*stable=*/true, 0, /*descending=*/false);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // dot, vdot and trace.
+#include <algorithm>
+
 #include "ops/framework/structured_op.h"
 #include "ops/reduction/reduction.h"
 #include "ops/reduction/reduction_presets.h"
@@ -58,15 +60,15 @@ struct Trace : StructuredOp<TracePreset> {
     return is_served ? nullptr : "trace of this dtype";
   }
   void impl(const Tensor& self, const Tensor& out) {
-    static Reduction reduction{
-        {.module = "reduction/sum", .combine = "add", .accumulators = kZero}};
+    static const Kernel kernel("reduction/trace", "trace");
     if (self.numel() == 0) {
       out.zero_();
       return;
     }
-    const Tensor diagonal =
-        self.as_strided({std::min(self.size(0), self.size(1))}, {self.stride(0) + self.stride(1)});
-    reduction.run({&diagonal}, DimensionSet().set(), {&out}, sum_dtype(out.scalar_type()));
+    const auto acc = accumulate_type(element_type(sum_dtype(out.scalar_type())).value());
+    launch(kernel, {}, grid_1d(1), self, self, written(out), std::min(self.size(0), self.size(1)),
+           stride(self.stride(0) + self.stride(1)), constant(acc),
+           constant(self.is_cpu() ? 64 : 512));
   }
 };
 TILEWISE_STRUCTURED(Trace, "trace");

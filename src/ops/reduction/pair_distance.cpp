@@ -49,13 +49,17 @@ struct PdistForward : PlainOp {
     const Tensor out = allocate_output({pairs}, {}, self.options());
     if (pairs == 0) return out;
     if (self.size(1) == 0) return out.zero_();
+    const int64_t others = self.size(0) - 1;
     Tile tile(self.size(1), self.is_cpu());
+    if (self.is_cpu()) tile.rows = 16;
     tile.options.grain = std::max<int64_t>(1, 8192 / (tile.rows * self.size(1)));
+    Grid grid = grid_1d(others);
+    grid.y = static_cast<int32_t>(ceil_div(others, tile.rows));
     const auto run = [&](auto order, auto inverse_order) {
-      launch(kernel, tile.options, grid_1d(ceil_div(pairs, tile.rows)), self, self, written(out),
-             pairs, self.size(0), self.size(1), stride(self.stride(0)), stride(self.stride(1)),
-             order, inverse_order, constant(order_of(p)), constant(tile.rows),
-             constant(tile.block));
+      launch(kernel, tile.options, grid, self, self, written(out), self.size(0), self.size(1),
+             stride(self.stride(0)), stride(self.stride(1)), order, inverse_order,
+             constant(order_of(p)), constant(tile.rows), constant(tile.block),
+             constant(self.size(1) <= tile.block));
     };
     if (self.scalar_type() == at::kDouble)
       run(fp64(p), fp64(1 / p));

@@ -158,7 +158,33 @@ struct Median : StructuredOp<MedianMeta> {
 TILEWISE_STRUCTURED(Median<Which::median>, "median");
 TILEWISE_STRUCTURED(Median<Which::nanmedian>, "nanmedian");
 
-// The rows are sorted first: equal elements are then neighbors.
+// Rows whose elements are compared with one another. CPU: the counters stay in registers; 64 of 64
+// floats take 10 us, sorted first 93, and ATen's 33.
+constexpr int64_t kLongestComparedRow[2] = {1024, 256};  // GPU, CPU
+
+// False if the rows are too long, or do not lie in two dimensions.
+bool mode_of_short(const Tensor& self, int64_t axis, const Tensor& values, const Tensor& indices) {
+  static const Kernel kernel("scan_sort/selection", "mode_of_short");
+  const int64_t length = self.size(axis);
+  if (length > kLongestComparedRow[self.is_cpu()]) return false;
+  const Tensor value = per_row(values, self, axis), index = per_row(indices, self, axis);
+  Dimensions others;
+  for (int64_t i = 0; i < self.dim(); ++i)
+    if (i != axis) others.add(self.size(i), {self.stride(i), value.stride(i), index.stride(i)});
+  const auto rows = others.collapse();
+  if (!rows) return false;
+  const int64_t lanes = std::max<int64_t>(16, next_power_of_2(length));
+  LaunchOptions options;
+  options.num_warps = static_cast<int>(std::clamp<int64_t>(lanes / 256, 1, 4));
+  options.grain = std::max<int64_t>(1, 65536 / (length * lanes));
+  launch(kernel, options, grid_1d(rows->numel()), self, self, written(values), written(indices),
+         rows->inner, length, stride(rows->outer_stride[0]), stride(rows->inner_stride[0]),
+         stride(self.stride(axis)), stride(rows->outer_stride[1]), stride(rows->inner_stride[1]),
+         stride(rows->outer_stride[2]), stride(rows->inner_stride[2]), constant(lanes));
+  return true;
+}
+
+// Longer rows are sorted first: equal elements are then neighbors.
 struct Mode : StructuredOp<MedianDimMeta, 2> {
   static const char* refuse(const Tensor& self, int64_t dim, bool, const auto&... outs) {
     return refuse_selection(self, dim, /*takes_bool=*/true, outs...);
@@ -171,6 +197,7 @@ struct Mode : StructuredOp<MedianDimMeta, 2> {
       indices.zero_();
       return;
     }
+    if (mode_of_short(self, axis, values, indices)) return;
     const auto [sorted, order] = at::sort(self, /*stable=*/true, axis, /*descending=*/false);
     at::DimVector sizes(self.sizes());
     sizes[static_cast<size_t>(axis)] = 1;
