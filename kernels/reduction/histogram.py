@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts of elements in bins (histc, bincount), and sums of weights over bins.
 
-x is [outer, inner] with strides (FLAT: outer is 1), in any order: a count has none. How an element finds its BIN:
+x is [outer, inner] with strides (FLAT: outer is 1), in any order: a count has none. How an element
+finds its BIN:
 
 - LINEAR: of `bins` equal ones from low to high, both included, by ATen's formula in ACC (float
   division or, for integers, division towards zero); NaN and what lies outside are in none.
