@@ -42,12 +42,12 @@ INTEGER = tl.constexpr(7)
 
 
 @triton.jit
-def _store_lane(out_ptr, start, count, value):
+def _store_lane(out_ptr, start, count, value, is_inside):
+    """`is_inside`: none of the tile is beyond the end, so that a GPU's stores are wide."""
     index = start[:, None] + tl.arange(0, GROUPS)[None, :]
     value = value.to(out_ptr.dtype.element_ty)
     if on_gpu():
-        # Where all is inside, which is all but the end of a tensor, stores are wide.
-        if tl.max(start) + GROUPS <= count:
+        if is_inside:
             tl.store(out_ptr + index, value)
         else:
             tl.store(out_ptr + index, value, mask=index < count)
@@ -122,13 +122,14 @@ def fill(
     chunk = tl.program_id(0).to(tl.int64) * CHUNKS + tl.arange(0, CHUNKS)
     bits0, bits1, bits2, bits3 = draw(seed, offset, offset_in_graph, chunk)
     start = chunk * CHUNK
+    is_inside = (tl.program_id(0).to(tl.int64) + 1) * (CHUNKS * CHUNK) <= count
     dtype: tl.constexpr = out_ptr.dtype.element_ty
     value0, value1 = _sample_pair(bits0, bits1, a, b, DISTRIBUTION, dtype)
     value2, value3 = _sample_pair(bits2, bits3, a, b, DISTRIBUTION, dtype)
-    _store_lane(out_ptr, start, count, value0)
-    _store_lane(out_ptr, start + GROUPS, count, value1)
-    _store_lane(out_ptr, start + 2 * GROUPS, count, value2)
-    _store_lane(out_ptr, start + 3 * GROUPS, count, value3)
+    _store_lane(out_ptr, start, count, value0, is_inside)
+    _store_lane(out_ptr, start + GROUPS, count, value1, is_inside)
+    _store_lane(out_ptr, start + 2 * GROUPS, count, value2, is_inside)
+    _store_lane(out_ptr, start + 3 * GROUPS, count, value3, is_inside)
 
 
 @triton.jit
@@ -140,10 +141,11 @@ def fill_wide(
     chunk = tl.program_id(0).to(tl.int64) * CHUNKS + tl.arange(0, CHUNKS)
     bits0, bits1 = draw_wide(seed, offset, offset_in_graph, chunk)
     start = chunk * WIDE_CHUNK
+    is_inside = (tl.program_id(0).to(tl.int64) + 1) * (CHUNKS * WIDE_CHUNK) <= count
     dtype: tl.constexpr = out_ptr.dtype.element_ty
     value0, value1 = _sample_pair(bits0, bits1, a, b, DISTRIBUTION, dtype)
-    _store_lane(out_ptr, start, count, value0)
-    _store_lane(out_ptr, start + GROUPS, count, value1)
+    _store_lane(out_ptr, start, count, value0, is_inside)
+    _store_lane(out_ptr, start + GROUPS, count, value1, is_inside)
 
 
 @triton.jit

@@ -21,6 +21,8 @@ void fill(Distribution distribution, bool wide, const Tensor& self,
   static const Kernel wide_kernel("random/distribution", "fill_wide");
   const int64_t count = self.numel();
   if (count == 0) return;
+  // On a GPU a warp has a chunk, so that a thread stores 8 neighbors at once.
+  const int64_t chunks = self.is_cpu() ? 1 : 4;
   const PhiloxState random =
       take_random_numbers(generator, self.device(), wide ? 2 * count : count);
   runtime::ArgumentPack pack;
@@ -29,14 +31,13 @@ void fill(Distribution distribution, bool wide, const Tensor& self,
   add_parameters(pack);
   random.add_to(pack);
   pack.constant(static_cast<int64_t>(distribution));
-  pack.constant(1);
+  pack.constant(chunks);
   LaunchOptions options;
-  // Of one warp each thread fills 8 neighbors in a lane, 16 bytes of a 16-bit float.
-  options.num_warps = 1;
+  options.num_warps = 4;
   options.num_stages = 1;
   options.grain = 8;
   launch_packed(wide ? wide_kernel : narrow_kernel, pack, options,
-                grid_1d(ceil_div(count, wide ? 512 : 1024)), self.device());
+                grid_1d(ceil_div(count, chunks * (wide ? 512 : 1024))), self.device());
 }
 
 // Kernels do their floating point in fp32 unless the elements are wider.
