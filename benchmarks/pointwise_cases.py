@@ -15,6 +15,7 @@ import tilewise
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "ops"))
 import direct_calls
+import norm_and_loss_calls
 
 # What the kernels of the families are called: generated ones by their layout, others by folder.
 _MARKS = ("_flat_", "foreach/", "foreach_", "random/", "creation/")
@@ -39,19 +40,29 @@ def arguments(
 ) -> tuple[list[Any], dict[str, Any]]:
     """The tests' arguments for a direct call, with `shape` where those have (5, 7)."""
     generator = torch.Generator(device).manual_seed(0)
+    # (5, 8) and (5, 4) are what glu is called with.
+    sizes_of_tensors = {
+        (5, 7): shape,
+        (7,): shape[-1:],
+        (5, 8): shape,
+        (5, 4): (*shape[:-1], shape[-1] // 2),
+    }
 
     def make(*small: int) -> torch.Tensor:
-        size = shape if small == (5, 7) else shape[-1:] if small == (7,) else small
+        size = sizes_of_tensors.get(small, small)
         with tilewise.use(active=False):
             # Between 0.25 and 0.95: some arguments are probabilities.
             return torch.rand(size, device=device, generator=generator) * 0.7 + 0.25
 
+    modules = (direct_calls, norm_and_loss_calls)
     original = direct_calls._x
-    direct_calls._x = make
+    for module in modules:
+        module._x = make
     try:
         positional, keywords = direct_calls.make_arguments(overload, device)
     finally:
-        direct_calls._x = original
+        for module in modules:
+            module._x = original
 
     def narrowed(value: Any) -> Any:
         wants = isinstance(value, torch.Tensor) and value.dtype == torch.float32 and value.dim()
