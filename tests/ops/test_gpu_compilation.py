@@ -23,8 +23,11 @@ pytestmark = pytest.mark.skipif(
 
 SOURCES = Path(__file__).parents[2] / "src" / "ops"
 # What the constants of scalar functions may be.
-CONSTANTS = {"approximate": "'tanh'", "mode": "'floor'", "is_result": "True", "P": "3"}
-ON_INTEGERS = ("bitwise:", "division:greatest", "division:least")
+CONSTANTS = {
+    **{"approximate": "'tanh'", "mode": "'floor'", "is_result": "True", "P": "3"},
+    **{"FORMAT": "'e4m3fn'", "TO": "'e5m2'", "SATURATES": "True"},
+}
+ON_INTEGERS = ("bitwise:", "float8:decode", "float8:convert", "division:greatest", "division:least")
 
 
 def _declared() -> list[str]:

@@ -8,6 +8,7 @@
 #include "ops/framework/plain_op.h"
 #include "ops/framework/pointwise.h"
 #include "ops/pointwise/copy_elements.h"
+#include "ops/pointwise/float8.h"
 
 namespace tilewise::ops {
 namespace {
@@ -30,6 +31,16 @@ struct Clone : PlainOp {
     return result;
   }
 };
+}  // namespace
+
+template <>
+const char* find_refusal<Clone>(const dispatch::OverloadEntry& entry, const Tensor& self,
+                                const std::optional<at::MemoryFormat>& memory_format) {
+  return find_refusal_of_copy<Clone>(entry, self, memory_format);
+}
+
+namespace {
+
 TILEWISE_OPERATOR(Clone, "clone");
 
 struct ToCopy : PlainOp {
@@ -52,7 +63,8 @@ struct ToCopy : PlainOp {
     const at::ScalarType target = dtype.value_or(self.scalar_type());
     if (layout.value_or(at::kStrided) != at::kStrided) return "layout is not strided";
     if (pin_memory.value_or(false)) return "pinned memory";
-    if (!has_kernel_dtype(target) && !is_pair(target)) return "dtype without a Triton type";
+    if (!has_kernel_dtype(target) && !is_pair(target) && !is_float8(target))
+      return "dtype without a Triton type";
     if (self.is_complex() && !is_pair(target)) return "complex numbers converted to real ones";
     return nullptr;
   }
@@ -64,6 +76,21 @@ struct ToCopy : PlainOp {
     return result;
   }
 };
+}  // namespace
+
+template <>
+const char* find_refusal<ToCopy>(const dispatch::OverloadEntry& entry, const Tensor& self,
+                                 const std::optional<at::ScalarType>& dtype,
+                                 const std::optional<at::Layout>& layout,
+                                 const std::optional<at::Device>& device,
+                                 const std::optional<bool>& pin_memory, const bool& non_blocking,
+                                 const std::optional<at::MemoryFormat>& memory_format) {
+  return find_refusal_of_copy<ToCopy>(entry, self, dtype, layout, device, pin_memory, non_blocking,
+                                      memory_format);
+}
+
+namespace {
+
 TILEWISE_OPERATOR(ToCopy, "_to_copy");
 
 // Of real numbers there is nothing to conjugate, but a copy to make.

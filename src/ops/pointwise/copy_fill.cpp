@@ -6,12 +6,14 @@
 #include "ops/framework/pointwise_presets.h"
 #include "ops/framework/scalar_range.h"
 #include "ops/pointwise/copy_elements.h"
+#include "ops/pointwise/float8.h"
 
 namespace tilewise::ops {
 
 void copy_elements(const Tensor& self, const Tensor& src) {
   static PointwiseFunction copy("arithmetic:copy", kAll | kUnsigned, BoolCompute::bit);
   if (self.numel() == 0) return;
+  if (is_float8(self.scalar_type()) || is_float8(src.scalar_type())) return copy_float8(self, src);
   auto iter = at::TensorIteratorConfig()
                   .add_output(self)
                   .add_const_input(src)
@@ -40,6 +42,16 @@ struct Copy : PlainOp {
     return self;
   }
 };
+}  // namespace
+
+template <>
+const char* find_refusal<Copy>(const dispatch::OverloadEntry& entry, const Tensor& self,
+                               const Tensor& src, const bool& non_blocking) {
+  return find_refusal_of_copy<Copy>(entry, self, src, non_blocking);
+}
+
+namespace {
+
 TILEWISE_OPERATOR(Copy, "copy_");
 
 Tensor& fill(Tensor& self, const at::Scalar& value) {
@@ -110,9 +122,23 @@ TILEWISE_OPERATOR(FillTensorNew, "fill.Tensor");
 
 struct Zero : PlainOp {
   static constexpr bool kComplexAllowed = true;
-  static Tensor& call(Tensor& self) { return fill(self, 0); }
+  static const char* refuse(const Tensor& self) {
+    return self.scalar_type() == at::kFloat8_e8m0fnu ? "zeros of a type that has none" : nullptr;
+  }
+  static Tensor& call(Tensor& self) {
+    if (!is_float8(self.scalar_type())) return fill(self, 0);
+    Tensor bytes = self.view(at::kByte);
+    fill(bytes, 0);
+    return self;
+  }
 };
+}  // namespace
+
+template <>
+const char* find_refusal<Zero>(const dispatch::OverloadEntry& entry, const Tensor& self) {
+  return find_refusal_of_copy<Zero>(entry, self);
+}
+
 TILEWISE_OPERATOR(Zero, "zero_");
 
-}  // namespace
 }  // namespace tilewise::ops
