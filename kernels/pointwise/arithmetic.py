@@ -232,6 +232,11 @@ def add_product(x, y, z, value):
 
 
 @triton.jit
+def scale_and_shift(x, scale, shift):
+    return x * scale + shift
+
+
+@triton.jit
 def add_quotient(x, y, z, value):
     """addcdiv"""
     return x + quotient(value * y, z)

@@ -152,3 +152,134 @@ def test_multinomial_raises_pytorchs_errors(bad: float | None, replacement: bool
     with tilewise.use(), pytest.raises(RuntimeError) as ours:
         torch.multinomial(p, 2, replacement)
     assert str(ours.value) == str(stock.value)
+
+
+@pytest.mark.parametrize("rate", (0.0, 0.3, 4.0, 9.99, 10.0, 37.5, 900.0))
+@pytest.mark.parametrize("dtype", (torch.float32, torch.float64), ids=str)
+def test_poisson_has_its_distribution(rate: float, dtype: torch.dtype) -> None:
+    count = 40_000
+    with tilewise.use(strict=True):
+        values = torch.poisson(torch.full((count,), rate, dtype=dtype, device=DEVICE))
+    assert values.dtype == dtype and bool((values == values.floor()).all())
+    _fits_counts(values, stats.poisson(rate))
+
+
+def _fits_counts(values: torch.Tensor, distribution: object) -> None:
+    """Chi-square over the counts that are expected at least ten times, and the two tails."""
+    count = values.numel()
+    low, high = int(distribution.ppf(10 / count)), int(distribution.ppf(1 - 10 / count))
+    if low == high:
+        assert bool((values == low).all())
+        return
+    places = torch.arange(low, high + 1)
+    expected = torch.from_numpy(distribution.pmf(places.numpy()))
+    expected[0] = float(distribution.cdf(low))
+    expected[-1] = 1 - float(distribution.cdf(high - 1))
+    counts = torch.bincount((values.cpu().clamp(low, high) - low).long(), minlength=len(places))
+    _fits(counts, expected)
+
+
+@pytest.mark.parametrize(
+    ("trials", "p"), ((1, 0.5), (20, 0.1), (20, 0.9), (100, 0.3), (1000, 0.75), (50, 0.0), (9, 1.0))
+)
+def test_binomial_has_its_distribution(trials: int, p: float) -> None:
+    shape = (200, 200)
+    with tilewise.use(strict=True):
+        values = torch.binomial(
+            torch.full(shape, float(trials), device=DEVICE), torch.full(shape, p, device=DEVICE)
+        )
+    assert values.shape == shape
+    _fits_counts(values.flatten(), stats.binom(trials, p))
+
+
+def test_each_count_has_its_own_parameter() -> None:
+    rates = torch.tensor([0.5, 5.0, 50.0, 500.0], device=DEVICE)
+    with tilewise.use(strict=True):
+        values = torch.poisson(rates.expand(10_000, 4))
+    error = (values.mean(0) - rates).abs() / (rates / 10_000).sqrt()
+    assert bool((error < 5).all())
+    assert abs(torch.corrcoef(values.t().cpu())[0, 2].item()) < 0.05
+
+
+def test_counts_follow_the_generator() -> None:
+    generator = torch.Generator(DEVICE)
+    rates = torch.full((1000,), 20.0, device=DEVICE)
+
+    def draw(seed: int) -> torch.Tensor:
+        generator.manual_seed(seed)
+        with tilewise.use(strict=True):
+            return torch.poisson(rates, generator)
+
+    assert torch.equal(draw(1), draw(1))
+    assert not torch.equal(draw(1), draw(2))
+
+
+NORMALS = {
+    "normal.Tensor_Tensor": lambda mean, std: torch.normal(mean, std),
+    "normal.float_Tensor": lambda mean, std: torch.normal(1.5, std),
+    "normal.Tensor_Tensor_out": lambda mean, std: torch.normal(
+        mean, std, out=torch.empty_like(std)
+    ),
+    "normal.float_Tensor_out": lambda mean, std: torch.normal(1.5, std, out=torch.empty_like(std)),
+}
+
+
+@pytest.mark.parametrize("name", NORMALS)
+@pytest.mark.parametrize("dtype", (torch.float32, torch.float64, torch.bfloat16), ids=str)
+def test_normals_have_their_parameters(name: str, dtype: torch.dtype) -> None:
+    std = torch.linspace(0.5, 4, 40_000, device=DEVICE).to(dtype).view(200, 200)
+    mean = torch.full((200,), 1.5, dtype=dtype, device=DEVICE)
+    tilewise.reset()
+    with tilewise.use(strict=True):
+        values = NORMALS[name](mean, std)
+    assert tilewise.report()["operators"][f"{name}/{DEVICE}"]["served"] == 1
+    assert values.dtype == dtype and values.shape == std.shape
+    standard = ((values.double() - 1.5) / std.double()).flatten().cpu().numpy()
+    assert dtype == torch.bfloat16 or stats.kstest(standard, "norm").pvalue > 1e-4
+    assert abs(standard.mean()) < 0.03 and abs(standard.std() - 1) < 0.03
+
+
+INTEGERS = {
+    "randint": lambda g: torch.randint(7, (30_000,), device=DEVICE),
+    "randint.generator": lambda g: torch.randint(7, (30_000,), generator=g, device=DEVICE),
+    "randint.low": lambda g: torch.randint(0, 7, (30_000,), device=DEVICE, dtype=torch.float32),
+    "randint.low_generator": lambda g: torch.randint(
+        0, 7, (30_000,), generator=g, device=DEVICE, dtype=torch.int32
+    ),
+    "randint_like": lambda g: torch.randint_like(torch.zeros(30_000, device=DEVICE), 7),
+    "randint_like.low_dtype": lambda g: torch.randint_like(
+        torch.zeros(30_000, device=DEVICE, dtype=torch.int8), 0, 7
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_new_integers(name: str) -> None:
+    generator = torch.Generator(DEVICE).manual_seed(3)
+    stock = INTEGERS[name](generator)
+    tilewise.reset()
+    with tilewise.use(strict=True):
+        values = INTEGERS[name](generator)
+    assert tilewise.report()["operators"][f"{name}/{DEVICE}"]["served"] == 1
+    assert values.dtype == stock.dtype
+    _fits(torch.bincount(values.long(), minlength=7))
+
+
+@pytest.mark.skipif(DEVICE != "cpu", reason="a GPU's kernels assert")
+@pytest.mark.parametrize(
+    "call",
+    (
+        lambda: torch.poisson(torch.tensor([1.0, -1.0])),
+        lambda: torch.normal(torch.zeros(2), torch.tensor([1.0, -1.0])),
+        lambda: torch.normal(0.0, torch.tensor([1.0, -1.0])),
+        lambda: torch.randint(5, 3, (2,)),
+        lambda: torch.randperm(-1),
+        lambda: torch.randperm(300, dtype=torch.uint8),
+    ),
+)
+def test_errors_are_pytorchs_own(call: object) -> None:
+    with pytest.raises(RuntimeError) as stock:
+        call()
+    with tilewise.use(), pytest.raises(RuntimeError) as ours:
+        call()
+    assert str(ours.value) == str(stock.value)

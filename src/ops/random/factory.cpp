@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// New tensors of random numbers: rand, randn and what is like another tensor. (randint and its
-// forms call random_, bernoulli.p bernoulli_; those are ours already.)
+// New tensors of random numbers: rand, randn and what is like another tensor. (randint is
+// in integers.cpp; bernoulli.p calls bernoulli_.)
 #include "ops/creation/factory.h"
 
 #include <ATen/ops/empty_like.h>
@@ -40,6 +40,22 @@ struct Standard : PlainOp {
 };
 TILEWISE_OPERATOR(Standard<Distribution::uniform>, "rand");
 TILEWISE_OPERATOR(Standard<Distribution::normal>, "randn");
+
+template <Distribution kDistribution>
+struct StandardGenerator : PlainOp {
+  static const char* refuse(c10::SymIntArrayRef size, const OptionalGenerator&, Dtype dtype,
+                            Layout layout, Device device, Flag pin_memory) {
+    return Standard<kDistribution>::refuse(size, dtype, layout, device, pin_memory);
+  }
+  static Tensor call(c10::SymIntArrayRef size, OptionalGenerator generator, Dtype dtype,
+                     Layout layout, Device device, Flag pin_memory) {
+    NewTensor result(*known_sizes(size), {dtype, layout, device, pin_memory}, default_dtype());
+    fill_random(kDistribution, *result, generator, 0, 1);
+    return *result;
+  }
+};
+TILEWISE_OPERATOR(StandardGenerator<Distribution::uniform>, "rand.generator");
+TILEWISE_OPERATOR(StandardGenerator<Distribution::normal>, "randn.generator");
 
 template <Distribution kDistribution>
 struct StandardLike : PlainOp {
