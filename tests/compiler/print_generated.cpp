@@ -63,8 +63,10 @@ void print_dot(char** arguments, bool bf16) {
   const DotShape shape = {
       .m = std::stoi(arguments[1]), .n = std::stoi(arguments[2]), .k = std::stoi(arguments[3])};
   std::cout << (bf16 ? bf16_dot_function : dot_function)(shape, target, name);
-  std::cout << "define void @run(ptr %a, i64 %a_step, ptr %b, ptr %c) {\n  call void @" << name
-            << "(ptr %a, i64 %a_step, ptr %b, ptr %c)\n  ret void\n}\n";
+  std::cout << "define void @run(ptr %a, i64 %a_step, ptr %b, ptr %c, i64 %m, "
+               "i64 %n, i64 %k) {\n  call void @"
+            << name
+            << "(ptr %a, i64 %a_step, ptr %b, ptr %c, i64 %m, i64 %n, i64 %k)\n  ret void\n}\n";
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
-RUN = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+RUN = (ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3)
 
 
 def guarded(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +40,7 @@ def test_adds_the_product_and_nothing_else(shape: tuple[int, int, int], target: 
     code = CompiledText(generate("dot", target, str(m), str(n), str(k)), target)
     (a, _), (b, _), (c, around) = guarded(m, k + 5), guarded(k, n), guarded(m, n)
     expected = c + a[:, :k] @ b  # Small integers: exact in any order.
-    code.function("run", *RUN)(a.ctypes.data, 4 * (k + 5), b.ctypes.data, c.ctypes.data)
+    code.function("run", *RUN)(a.ctypes.data, 4 * (k + 5), b.ctypes.data, c.ctypes.data, m, n, k)
     np.testing.assert_array_equal(c, expected)
     assert (around[:16] == 7).all() and (around[-16:] == 7).all()
 
@@ -55,7 +55,7 @@ def test_sums_in_the_order_of_k_with_one_rounding_each() -> None:
     for i in range(k):  # A product of two f32 is exact in f64; the sum rounds, rarely twice.
         wide = expected + a[:, i, None].astype(np.float64) * b[None, i].astype(np.float64)
         expected = wide.astype(np.float32)
-    code.function("run", *RUN)(a.ctypes.data, 4 * k, b.ctypes.data, c.ctypes.data)
+    code.function("run", *RUN)(a.ctypes.data, 4 * k, b.ctypes.data, c.ctypes.data, m, n, k)
     np.testing.assert_array_max_ulp(c, expected, 1 if "v2" not in target else 64)
 
 
@@ -71,7 +71,7 @@ def test_bf16_pairs(shape: tuple[int, int, int]) -> None:
     b_bf16 = (b.view(np.uint32) >> 16).astype(np.uint16)
     pairs = np.ascontiguousarray(b_bf16.reshape(k // 2, 2, n).transpose(0, 2, 1))
     run = code.function("run", *RUN)
-    run(a_bf16.ctypes.data, 2 * (k + 3), pairs.ctypes.data, c.ctypes.data)
+    run(a_bf16.ctypes.data, 2 * (k + 3), pairs.ctypes.data, c.ctypes.data, m, n, k)
     np.testing.assert_array_equal(c, expected)
     assert (around[:16] == 7).all() and (around[-16:] == 7).all()
 

@@ -33,20 +33,22 @@ std::string element_pointer(Body& body, const std::string& base, const std::stri
   return name;
 }
 
-// Runs `write(position)` for the positions begin, begin + step, ... of `count` pieces.
-void write_loop(Body& body, int begin, int step, int count,
+// Runs `write(position)` for the positions begin, begin + step, ... of `count` pieces, but after
+// the first one only for those below the i64 `limit`.
+void write_loop(Body& body, int begin, int step, int count, const std::string& limit,
                 const std::function<void(const std::string&)>& write) {
   if (count == 1) return write(number(begin));
   const std::string id = number(body.next++);
+  body.text += "  %end" + id + " = call i64 @llvm.umin.i64(i64 " + limit + ", i64 " +
+               number(begin + int64_t{step} * count) + ")\n";
   body.text += "  br label %before" + id + "\nbefore" + id + ":\n  br label %loop" + id + "\nloop" +
                id + ":\n  %i" + id + " = phi i64 [" + number(begin) + ", %before" + id +
                "], [%next" + id + ", %latch" + id + "]\n";
   write("%i" + id);
   body.text += "  br label %latch" + id + "\nlatch" + id + ":\n  %next" + id +
                " = add nuw nsw i64 %i" + id + ", " + number(step) + "\n  %more" + id +
-               " = icmp ult i64 %next" + id + ", " + number(begin + int64_t{step} * count) +
-               "\n  br i1 %more" + id + ", label %loop" + id + ", label %done" + id + "\ndone" +
-               id + ":\n";
+               " = icmp ult i64 %next" + id + ", %end" + id + "\n  br i1 %more" + id +
+               ", label %loop" + id + ", label %done" + id + "\ndone" + id + ":\n";
 }
 
 // The columns of one block.
@@ -106,7 +108,8 @@ class BlockWriter {
     write_steps();
     write_end();
     return "define internal void @" + name +
-           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c) alwaysinline nounwind "
+           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c, i64 %k_end) "
+           "alwaysinline nounwind "
            "{\nstart:\n" +
            body_.text + "  ret void\n}\n\n";
   }
@@ -134,11 +137,27 @@ class BlockWriter {
       body_.text += "  %a" + number(row) + " = getelementptr i8, ptr %a" + number(row - 1) +
                     ", i64 %a_step\n";
     }
+    write_prefetches();
     for_each_accumulator([&](int row, int vector) {
       const std::string pointer = c_pointer(row, vector);
       body_.text += "  " + accumulator("start", row, vector) + " = load " + vector_ + ", ptr " +
                     pointer + ", align 4\n";
     });
+  }
+
+  // Of a matrix whose tiles are multiplied along k, what the next tile of a will be. A tile that
+  // was packed has nothing of use there, nor is it slow to have.
+  void write_prefetches() {
+    constexpr int kLine = 64;
+    const int bytes = 4 * shape_.k;
+    for (int row = 0; row < rows_ && bytes >= kLine; ++row) {
+      for (int line = 0; line < bytes; line += kLine) {
+        const std::string name = "%p" + number(body_.next++);
+        body_.text += "  " + name + " = getelementptr i8, ptr %a" + number(row) + ", i64 " +
+                      number(bytes + line) + "\n  call void @llvm.prefetch.p0(ptr " + name +
+                      ", i32 0, i32 2, i32 1)\n";
+      }
+    }
   }
 
   void write_steps() {
@@ -151,10 +170,11 @@ class BlockWriter {
                     accumulator("step" + number(unroll_), row, vector) + ", %step]\n";
     });
     for (int step = 0; step < unroll_; ++step) write_step(step);
-    body_.text += "  %bk_next = getelementptr inbounds float, ptr %bk, i64 " +
-                  number(int64_t{unroll_} * shape_.n) + "\n  %k_next = add nuw nsw i64 %k, " +
-                  number(unroll_) + "\n  %more = icmp ult i64 %k_next, " + number(shape_.k) +
-                  "\n  br i1 %more, label %step, label %end\nend:\n";
+    body_.text +=
+        "  %bk_next = getelementptr inbounds float, ptr %bk, i64 " +
+        number(int64_t{unroll_} * shape_.n) + "\n  %k_next = add nuw nsw i64 %k, " +
+        number(unroll_) +
+        "\n  %more = icmp ult i64 %k_next, %k_end\n  br i1 %more, label %step, label %end\nend:\n";
   }
 
   void write_step(int step) {
@@ -244,20 +264,44 @@ class DotWriter {
     int column = 0;
     for (const Columns& columns : column_blocks(shape_.n, target_)) {
       const int count = (shape_.n - column) / columns.count();
-      write_loop(body_, column, columns.count(), count,
-                 [&](const std::string& position) { write_rows(position, columns); });
+      write_loop(body_, column, columns.count(), count, "%n", [&](const std::string& position) {
+        if (shape_.few_columns && columns.vectors == 4) {
+          write_wide_or_narrow(position, columns);
+        } else {
+          write_rows(position, columns);
+        }
+      });
       column += count * columns.count();
     }
     return blocks_ + "define internal void @" + name_ +
-           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c) nounwind {\n" +
-           body_.text + "  ret void\n}\n\n";
+           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c, i64 %m, i64 %n, "
+           "i64 %k) nounwind {\n" +
+           units_of_k() + body_.text + "  ret void\n}\n\n";
   }
 
  private:
+  std::string units_of_k() const {
+    if (unit_ == Unit::f32) return "  %k_end = add i64 %k, 0\n";
+    return "  %k_odd = add nuw nsw i64 %k, 1\n  %k_end = lshr i64 %k_odd, 1\n";
+  }
+
+  // The last columns that are needed may be half a block or less.
+  void write_wide_or_narrow(const std::string& position, const Columns& columns) {
+    const Columns half = {.lanes = columns.lanes, .vectors = columns.vectors / 2};
+    const std::string id = number(body_.next++);
+    body_.text += "  %left" + id + " = sub i64 %n, " + position + "\n  %few" + id +
+                  " = icmp sle i64 %left" + id + ", " + number(half.count()) + "\n  br i1 %few" +
+                  id + ", label %narrow" + id + ", label %wide" + id + "\nwide" + id + ":\n";
+    write_rows(position, columns);
+    body_.text += "  br label %either" + id + "\nnarrow" + id + ":\n";
+    write_rows(position, half);
+    body_.text += "  br label %either" + id + "\neither" + id + ":\n";
+  }
+
   void write_rows(const std::string& column, const Columns& columns) {
     const int rows = rows_of_block(shape_.m, columns.vectors, target_);
     const int rest = shape_.m % rows;
-    write_loop(body_, 0, rows, shape_.m / rows,
+    write_loop(body_, 0, rows, shape_.m / rows, "%m",
                [&](const std::string& row) { write_call(row, column, rows, columns); });
     if (rest != 0) write_call(number(shape_.m - rest), column, rest, columns);
   }
@@ -275,8 +319,8 @@ class DotWriter {
     const std::string b = element_pointer(body_, "%b", column);
     const std::string c =
         element_pointer(body_, element_pointer(body_, "%c", product(row, shape_.n)), column);
-    body_.text +=
-        "  call void @" + block + "(ptr " + a + ", i64 %a_step, ptr " + b + ", ptr " + c + ")\n";
+    body_.text += "  call void @" + block + "(ptr " + a + ", i64 %a_step, ptr " + b + ", ptr " + c +
+                  ", i64 %k_end)\n";
   }
 
   std::string product(const std::string& value, int factor) {
@@ -294,10 +338,15 @@ class DotWriter {
   std::set<std::string> known_blocks_;
 };
 
+std::string function_name(const DotShape& shape, const char* kind) {
+  return "tw_dot_" + number(shape.m) + "x" + number(shape.n) + "x" + number(shape.k) + kind +
+         (shape.few_columns ? "_few_columns" : "");
+}
+
 }  // namespace
 
 std::string dot_function(const DotShape& shape, const Target& target, std::string& name) {
-  name = "tw_dot_" + number(shape.m) + "x" + number(shape.n) + "x" + number(shape.k) + "_f32";
+  name = function_name(shape, "_f32");
   return DotWriter(shape, Unit::f32, target, name).write();
 }
 
@@ -307,8 +356,9 @@ bool has_bf16_dot_function(const DotShape& shape, const Target& target) {
 
 std::string bf16_dot_function(const DotShape& shape, const Target& target, std::string& name) {
   TILEWISE_ASSERT(has_bf16_dot_function(shape, target), target.name);
-  name = "tw_dot_" + number(shape.m) + "x" + number(shape.n) + "x" + number(shape.k) + "_bf16";
-  const DotShape units = {.m = shape.m, .n = shape.n, .k = shape.k / 2};
+  name = function_name(shape, "_bf16");
+  DotShape units = shape;
+  units.k /= 2;
   return DotWriter(units, Unit::bf16_pair, target, name).write();
 }
 

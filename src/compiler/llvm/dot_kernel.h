@@ -5,7 +5,7 @@
 //
 //   std::string name;
 //   module += dot_function({.m = 64, .n = 64, .k = 32}, target, name);
-//   body += "call void @" + name + "(ptr %a, i64 128, ptr %b, ptr %c)\n";
+//   body += "call void @" + name + "(ptr %a, i64 128, ptr %b, ptr %c, i64 64, i64 64, i64 32)\n";
 #pragma once
 
 #include <string>
@@ -19,13 +19,16 @@ namespace tilewise::compiler {
 // any distance, those of b and c follow each other.
 struct DotShape {
   int m, n, k;
+  bool few_columns = false;  // Often not all columns are needed.
 };
 
-// The text of `internal void @NAME(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c)`,
-// which adds a times b to c; %a_step is the distance of the rows of a in bytes. In `name` its name
-// without the @: "tw_dot_64x64x32_f32". Each element of c is one chain of fused multiply-adds in
-// the order of k (products round first on targets without fused multiply-add). The pointers need
-// the alignment of a vector register for full speed only.
+// The text of `internal void @NAME(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c,
+// i64 %m, i64 %n, i64 %k)`, which adds a times b to c; %a_step is the distance of the rows of a in
+// bytes. Rows from %m on and columns from %n on need not be computed, and from index %k on the
+// columns of a and the rows of b are zeros; most of these are left out. In `name` its name without
+// the @: "tw_dot_64x64x32_f32". Each element of c is one chain of fused multiply-adds in the order
+// of k (products round first on targets without fused multiply-add). The pointers need the
+// alignment of a vector register for full speed only.
 std::string dot_function(const DotShape& shape, const Target& target, std::string& name);
 
 // The same from bf16 tiles with the chip's dot products of pairs: 1.9 times as fast. c stays f32;

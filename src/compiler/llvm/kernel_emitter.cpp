@@ -171,8 +171,10 @@ void KernelEmitter::emit_dot(const Item& item) {
   const std::vector<int64_t>& a = item.op->operand(0)->type.shape;
   const std::vector<int64_t>& c = item.op->result()->type.shape;
   const size_t rank = a.size();
-  const DotShape shape{static_cast<int>(a[rank - 2]), static_cast<int>(c[rank - 1]),
-                       static_cast<int>(a[rank - 1])};
+  const DotShape shape{.m = static_cast<int>(a[rank - 2]),
+                       .n = static_cast<int>(c[rank - 1]),
+                       .k = static_cast<int>(a[rank - 1]),
+                       .few_columns = item.few_columns};
   const ScalarKind kind = item.c.buffer->kind;
   const bool pairs = item.pairs.buffer != nullptr;
   std::string name;
@@ -182,6 +184,8 @@ void KernelEmitter::emit_dot(const Item& item) {
                                ? dot_function(shape, target(), name)
                                : plain_dot_function(shape, kind, target(), name);
   module_.define(name, text);
+  module_.declare("declare i64 @llvm.umin.i64(i64, i64)");
+  module_.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)");
   if (pairs) {
     const std::string pairing = pair_rows_function(shape, pair_name);
     module_.define(pair_name, pairing);
@@ -191,6 +195,15 @@ void KernelEmitter::emit_dot(const Item& item) {
     const DotOperand left = dot_operand(item.a, shape.m, shape.k, batch);
     DotOperand right = dot_operand(item.b, shape.k, shape.n, batch);
     const DotOperand result = dot_operand(item.c, shape.m, shape.n, batch);
+    std::string k = std::to_string(shape.k);
+    if (!left.columns_end.empty() && !right.rows_end.empty()) {
+      k = builder_.assign("call i64 @llvm.smax.i64(i64 " + left.columns_end + ", i64 " +
+                          right.rows_end + ")");
+    }
+    std::string m = item.few_rows ? left.rows_end : "";
+    std::string n = item.few_columns ? right.columns_end : "";
+    if (m.empty()) m = std::to_string(shape.m);
+    if (n.empty()) n = std::to_string(shape.n);
     if (pairs) {
       const std::string paired = buffer_address(*item.pairs.buffer);
       builder_.line("call void @" + pair_name + "(ptr " + right.pointer + ", i64 " +
@@ -198,7 +211,8 @@ void KernelEmitter::emit_dot(const Item& item) {
       right.pointer = paired;
     }
     builder_.line("call void @" + name + "(ptr " + left.pointer + ", i64 " + left.row_bytes +
-                  ", ptr " + right.pointer + ", ptr " + result.pointer + ")");
+                  ", ptr " + right.pointer + ", ptr " + result.pointer + ", i64 " + m + ", i64 " +
+                  n + ", i64 " + k + ")");
   }
 }
 

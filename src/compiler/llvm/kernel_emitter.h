@@ -43,10 +43,11 @@ class KernelEmitter {
   struct DotOperand {
     std::string pointer;
     std::string row_bytes;
+    // i64; rows or columns from there on are zeros. Empty: not known.
+    std::string rows_end = "";
+    std::string columns_end = "";
   };
-  void set_dot_operand(const Buffer& buffer, DotOperand operand) {
-    dot_operands_[buffer.id] = std::move(operand);
-  }
+  DotOperand& dot_operand(const Buffer& buffer) { return dot_operands_[buffer.id]; }
   void emit_assertion(const Operation& op, const std::string& condition);
   // Prints one value of a tl.device_print; `index` holds the lane's indices.
   void emit_print(const Operation& op, int operand, const std::string& value,

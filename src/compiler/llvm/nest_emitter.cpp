@@ -29,12 +29,11 @@ void NestEmitter::emit() {
       accumulators_.push_back({&root, {}, false, {}});
     }
   }
-  const std::optional<InPlaceTile> tile = find_in_place();
-  if (tile) {
-    emit_unless_in_place(*tile);
-  } else {
+  if (nest_.in_place == Item::InPlace::no) {
     emit_loop(1);
     b_.text(scope(0).text);
+  } else {
+    emit_packing();
   }
   scopes_.clear();
 }

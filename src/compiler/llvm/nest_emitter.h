@@ -84,7 +84,11 @@ class NestEmitter {
     std::string covered;    // i1: no lane is masked off.
   };
   std::optional<InPlaceTile> find_in_place();
-  void emit_unless_in_place(const InPlaceTile& tile);
+  void emit_unless_in_place(const InPlaceTile& tile, KernelEmitter::DotOperand& operand);
+  void emit_packing();
+  // i64: from this index on along the dimension, the load gives zeros. Empty: not known.
+  std::string zeros_from(const Operation& load, int dim);
+  std::string end_along(const Value* mask, const IndexMap& map, int dim);
   std::optional<std::string> first_lane(const Value* value, const IndexMap& map);
   std::optional<std::string> step_along(const Value* value, const IndexMap& map, int dim);
   std::optional<std::string> last_lane(const Value* value, const IndexMap& map);

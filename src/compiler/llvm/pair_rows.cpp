@@ -17,16 +17,24 @@ std::string pair_rows_function(const DotShape& shape, std::string& name) {
     order += (lane > 0 ? ", i32 " : "i32 ") + std::to_string(lane) + ", i32 " +
              std::to_string(lane + lanes);
   }
+  // The next tile of b, if the tiles of a matrix are multiplied along k.
+  std::string prefetches;
+  for (const char* row : {"0", "1"}) {
+    prefetches += std::string("  %next") + row + " = getelementptr i8, ptr %p" + row +
+                  ", i64 %ahead\n  call void @llvm.prefetch.p0(ptr %next" + row +
+                  ", i32 0, i32 2, i32 1)\n";
+  }
   return "define internal void @" + name +
          "(ptr noalias %b, i64 %step, ptr noalias %pairs) nounwind {\n" +
-         "start:\n  br label %row\nrow:\n" + "  %k = phi i64 [0, %start], [%k_next, %row_end]\n" +
+         "start:\n  %ahead = mul i64 %step, " + std::to_string(shape.k) +
+         "\n  br label %row\nrow:\n" + "  %k = phi i64 [0, %start], [%k_next, %row_end]\n" +
          "  %upper = mul nuw nsw i64 %k, " + n + "\n  %distance = mul i64 %k, %step\n" +
          "  %row0 = getelementptr i8, ptr %b, i64 %distance\n" +
          "  %row1 = getelementptr i8, ptr %row0, i64 %step\n  br label %chunk\nchunk:\n" +
          "  %column = phi i64 [0, %row], [%column_next, %chunk]\n" +
          "  %p0 = getelementptr i16, ptr %row0, i64 %column\n" +
-         "  %p1 = getelementptr i16, ptr %row1, i64 %column\n" + "  %v0 = load " + vector +
-         ", ptr %p0, align 2\n  %v1 = load " + vector +
+         "  %p1 = getelementptr i16, ptr %row1, i64 %column\n" + prefetches + "  %v0 = load " +
+         vector + ", ptr %p0, align 2\n  %v1 = load " + vector +
          ", ptr %p1, align 2\n  %v = shufflevector " + vector + " %v0, " + vector + " %v1, <" +
          std::to_string(2 * lanes) + " x i32> <" + order + ">\n" +
          "  %twice = shl nuw nsw i64 %column, 1\n  %to = add nuw nsw i64 %upper, %twice\n" +

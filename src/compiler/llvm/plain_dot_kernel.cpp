@@ -29,8 +29,9 @@ class PlainDotWriter {
          [&] { loop("column", "row.body", shape_.n, lanes_, [&] { write_columns(); }); });
     b_.line("ret void");
     return "define internal void @" + name +
-           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c) nounwind {\n" + body_ +
-           "}\n\n";
+           "(ptr noalias %a, i64 %a_step, ptr noalias %b, ptr noalias %c, i64 %m, i64 %n, "
+           "i64 %k) nounwind {\n" +
+           body_ + "}\n\n";
   }
 
  private:
@@ -69,7 +70,7 @@ class PlainDotWriter {
     b_.label("step.head");
     b_.line("%step = phi i64 [ 0, %column.body ], [ %step.next, %step.body ]");
     b_.line("%sum = phi " + vector_ + " [ %first, %column.body ], [ %sum.next, %step.body ]");
-    b_.line("%step.more = icmp ult i64 %step, " + number(shape_.k));
+    b_.line("%step.more = icmp ult i64 %step, %k");
     b_.line("br i1 %step.more, label %step.body, label %step.end");
     b_.label("step.body");
     const std::string left = b_.assign(

@@ -13,11 +13,26 @@
 
 namespace tilewise::compiler {
 
+void NestEmitter::emit_packing() {
+  const Root& root = nest_.roots[0];
+  KernelEmitter::DotOperand& operand = kernel_.dot_operand(*root.views[0].buffer);
+  operand.pointer = kernel_.buffer_address(*root.views[0].buffer);
+  operand.row_bytes = std::to_string(nest_.shape[1] * storage_bytes(root.views[0].buffer->kind));
+  const bool is_load = nest_.roots.size() == 1 && !kernel_.program().views.contains(root.value);
+  std::optional<InPlaceTile> tile;
+  if (is_load) {
+    operand.rows_end = zeros_from(*root.value->definition, 0);
+    operand.columns_end = zeros_from(*root.value->definition, 1);
+    tile = find_in_place();
+  }
+  if (tile) return emit_unless_in_place(*tile, operand);
+  emit_loop(1);
+  b_.text(scope(0).text);
+}
+
 // The tile's place, if its elements are known to lie in rows. The code for that is in scope 0.
 std::optional<NestEmitter::InPlaceTile> NestEmitter::find_in_place() {
-  if (nest_.in_place == Item::InPlace::no || nest_.roots.size() != 1) return std::nullopt;
   const Value* value = nest_.roots[0].value;
-  if (kernel_.program().views.contains(value)) return std::nullopt;
   const Operation& load = *value->definition;
   const Value* pointer = load.operand(0);
   TextBuilder::Redirect redirect(b_, scope(0).text);
@@ -34,18 +49,19 @@ std::optional<NestEmitter::InPlaceTile> NestEmitter::find_in_place() {
   return InPlaceTile{*first, add_scalars("mul", *row, bytes, ScalarKind::i64), *covered};
 }
 
-void NestEmitter::emit_unless_in_place(const InPlaceTile& tile) {
-  const Buffer& buffer = *nest_.roots[0].views[0].buffer;
+void NestEmitter::emit_unless_in_place(const InPlaceTile& tile,
+                                       KernelEmitter::DotOperand& operand) {
   b_.text(scope(0).text);
   scope(0).text.clear();
   if (tile.covered == "true") {
-    return kernel_.set_dot_operand(buffer, {tile.pointer, tile.row_bytes});
+    operand.pointer = tile.pointer;
+    operand.row_bytes = tile.row_bytes;
+    return;
   }
   const std::string decide = b_.fresh_label("decide");
   const std::string pack = b_.fresh_label("pack");
   const std::string packed = b_.fresh_label("packed");
   const std::string ready = b_.fresh_label("ready");
-  const std::string address = kernel_.buffer_address(buffer);
   b_.line("br label %" + decide);
   b_.label(decide);
   b_.line("br i1 " + tile.covered + ", label %" + ready + ", label %" + pack);
@@ -60,10 +76,8 @@ void NestEmitter::emit_unless_in_place(const InPlaceTile& tile) {
     return b_.assign(std::string("phi ") + type + " [ " + in_place + ", %" + decide + " ], [ " +
                      in_buffer + ", %" + packed + " ]");
   };
-  const int64_t row_bytes = nest_.shape[1] * storage_bytes(buffer.kind);
-  const std::string pointer = choose("ptr", tile.pointer, address);
-  kernel_.set_dot_operand(buffer,
-                          {pointer, choose("i64", tile.row_bytes, std::to_string(row_bytes))});
+  operand.pointer = choose("ptr", tile.pointer, operand.pointer);
+  operand.row_bytes = choose("i64", tile.row_bytes, operand.row_bytes);
 }
 
 // The element at index 0 of every dimension, of an integer or pointer that is affine in all of
@@ -164,6 +178,53 @@ std::optional<std::string> NestEmitter::covers_all_lanes(const Value* mask, cons
   if (!last) return std::nullopt;
   return b_.assign("icmp " + predicate + " " + llvm_type(op.operand(0)->type.kind, 1) + " " +
                    *last + ", " + evaluate(op.operand(1), map_b).text);
+}
+
+std::string NestEmitter::zeros_from(const Operation& load, int dim) {
+  if (load.operand_count() < 2) return "";
+  if (load.operand_count() > 2) {
+    const Operation* other = load.operand(2)->definition;
+    const bool is_zero = other && other->is("arith.constant") && constant_is_splat(*other) &&
+                         is_float(load.result()->type.kind) && constant_float(*other) == 0;
+    if (!is_zero) return "";
+  }
+  TextBuilder::Redirect redirect(b_, scope(0).text);
+  const std::string end = end_along(load.operand(1), identity_, dim);
+  if (end.empty()) return "";
+  kernel_.module().declare("declare i64 @llvm.smax.i64(i64, i64)");
+  kernel_.module().declare("declare i64 @llvm.smin.i64(i64, i64)");
+  const std::string above = b_.assign("call i64 @llvm.smax.i64(i64 " + end + ", i64 0)");
+  return b_.assign("call i64 @llvm.smin.i64(i64 " + above + ", i64 " +
+                   std::to_string(nest_.shape[static_cast<size_t>(dim)]) + ")");
+}
+
+// The least bound of the dimension's index in a conjunction, not clipped.
+std::string NestEmitter::end_along(const Value* mask, const IndexMap& map, int dim) {
+  if (level_of(mask, map) == 0 || !is_expression(mask) || is_in_buffer(mask)) return "";
+  const Operation& op = *mask->definition;
+  const IndexMap map_a = operand_map(op, 0, map);
+  if (is_class(op, OpClass::shape)) return end_along(op.operand(0), map_a, dim);
+  if (op.operand_count() < 2) return "";
+  const IndexMap map_b = operand_map(op, 1, map);
+  if (op.is("arith.andi")) {
+    const std::string a = end_along(op.operand(0), map_a, dim);
+    const std::string b = end_along(op.operand(1), map_b, dim);
+    if (a.empty() || b.empty()) return a + b;
+    kernel_.module().declare("declare i64 @llvm.smin.i64(i64, i64)");
+    return b_.assign("call i64 @llvm.smin.i64(i64 " + a + ", i64 " + b + ")");
+  }
+  if (!op.is("arith.cmpi") || level_of(op.operand(1), map_b) != 0) return "";
+  const std::string predicate = op.word("predicate");
+  if (predicate != "slt" && predicate != "sle") return "";
+  const Value* index = op.operand(0);
+  const auto first = first_lane(index, map_a);
+  if (!first || step_along(index, map_a, dim) != "1" || step_along(index, map_a, 1 - dim) != "0") {
+    return "";
+  }
+  const ScalarKind kind = index->type.kind;
+  const std::string bound = widen(evaluate(op.operand(1), map_b).text, kind);
+  const std::string count = add_scalars("sub", bound, widen(*first, kind), ScalarKind::i64);
+  return predicate == "sle" ? add_scalars("add", count, "1", ScalarKind::i64) : count;
 }
 
 }  // namespace tilewise::compiler

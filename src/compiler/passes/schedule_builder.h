@@ -4,6 +4,7 @@
 //   schedule_nests.cpp    which roots share a nest
 //   schedule_control.cpp  loops and branches, the tensors that they carry
 //   schedule_dot.cpp      products
+//   schedule_needed.cpp   which rows and columns of them are needed
 //   schedule_regroup.cpp  operations that move elements between lanes
 #pragma once
 
@@ -70,6 +71,11 @@ class ScheduleBuilder {
   BufferView packed(const Value* value, ScalarKind kind, int position, Item::InPlace in_place);
   const Use* single_use(const Value* value) const;
   BufferView buffer_to_update(const Value* result, const Value* source);
+
+  // schedule_needed.cpp
+  bool needs_part(const Operation& dot, int dim) const;
+  bool is_read_within(const Value* product, const std::vector<const Operation*>& bounds, int dim,
+                      std::unordered_set<const Value*>& seen) const;
 
   TileProgram program_;
   const UseMap& uses_;

@@ -78,6 +78,8 @@ void ScheduleBuilder::build_dot(Operation& op) {
   item.a = left;
   item.b = right;
   item.c = result;
+  item.few_rows = needs_part(op, 0);
+  item.few_columns = needs_part(op, 1);
   if (pairs) {
     const std::vector<int64_t>& shape = op.operand(1)->type.shape;
     item.pairs = allocate_buffer(program_, ScalarKind::bf16, {shape.end() - 2, shape.end()});

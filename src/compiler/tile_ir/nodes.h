@@ -88,6 +88,10 @@ struct Item {
   InPlace in_place = InPlace::no;
   std::vector<std::unique_ptr<Schedule>> regions;
   BufferView a, b, c;
+  // Of a dot: what the mask of a (of b) leaves out, nothing reads in the rows (columns) of c
+  // either.
+  bool few_rows = false;
+  bool few_columns = false;
   BufferView pairs;  // Of a dot of bf16: room for b with its rows in pairs.
   Schedule* parent = nullptr;
 

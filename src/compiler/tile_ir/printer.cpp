@@ -73,6 +73,8 @@ void print_schedule(const Schedule& schedule, int depth, std::string& out) {
       case Item::Kind::dot:
         out += indent + "dot " + view_text(item->a) + " * " + view_text(item->b) +
                " += " + view_text(item->c);
+        if (item->few_rows) out += " rows in mask";
+        if (item->few_columns) out += " columns in mask";
         if (item->pairs.buffer) out += " pairs " + view_text(item->pairs);
         out += "\n";
         break;

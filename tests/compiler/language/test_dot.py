@@ -79,6 +79,46 @@ def test_operands_are_what_was_loaded_not_what_was_stored_since(dtype):
 
 
 @triton.jit
+def edge(
+    a_ptr, b_ptr, c_ptr, m, n, k,
+    N: tl.constexpr, K: tl.constexpr, MASKED: tl.constexpr, OTHER: tl.constexpr,
+):  # fmt: skip
+    rows, columns = tl.arange(0, N)[:, None], tl.arange(0, N)[None, :]
+    acc = tl.zeros((N, N), tl.float32)
+    for start in range(0, k, K):
+        step, down = start + tl.arange(0, K)[None, :], start + tl.arange(0, K)[:, None]
+        a = tl.load(a_ptr + rows * k + step, mask=(rows < m) & (step < k), other=OTHER)
+        b = tl.load(b_ptr + down * n + columns, mask=(down < k) & (columns < n), other=OTHER)
+        acc = tl.dot(a, b, acc, input_precision="ieee")
+    tl.store(c_ptr + rows * N + columns, acc, mask=(rows < m) & (columns < n) if MASKED else None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(64, 64, 64), (1, 1, 1), (5, 17, 31), (60, 33, 50), (7, 64, 9)])
+@pytest.mark.parametrize("other", [0.0, 1.0])
+def test_edges_of_matrices_are_stored_as_loaded(dtype, size, other):
+    m, n, k = size
+    a, b = torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)
+    whole_a, whole_b = torch.full((64, 64), other), torch.full((64, 64), other)
+    whole_a[:m, :k], whole_b[:k, :n] = a, b
+    depth = -(-k // 16) * 16  # What the loop runs over.
+    expected = whole_a[:, :depth] @ whole_b[:depth]
+    for masked in (True, False):
+        c = torch.full((64, 64), 7.0)
+        edge[(1,)](a, b, c, m, n, k, 64, 16, masked, other)
+        if masked:
+            assert (c[m:] == 7).all() and (c[:, n:] == 7).all()
+        rows, columns = (m, n) if masked else (64, 64)
+        torch.testing.assert_close(c[:rows, :columns], expected[:rows, :columns])
+
+
+def test_rows_of_zeros_times_infinity_are_not_left_out():
+    a, b, c = torch.ones(3, 16), torch.full((16, 64), float("inf")), torch.zeros(64, 64)
+    edge[(1,)](a, b, c, 3, 64, 16, 64, 16, False, 0.0)
+    assert torch.isinf(c[:3]).all() and torch.isnan(c[3:]).all()
+
+
+@triton.jit
 def batched(a_ptr, b_ptr, c_ptr, B: tl.constexpr, N: tl.constexpr):
     i, j = tl.arange(0, B)[:, None, None] * N * N, tl.arange(0, N)
     tile = i + j[None, :, None] * N + j[None, None, :]
