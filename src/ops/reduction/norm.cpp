@@ -115,6 +115,22 @@ struct NormInDtype : StructuredOp<at::meta::structured_norm_ScalarOpt_dim_dtype>
 };
 TILEWISE_STRUCTURED(NormInDtype, "norm.ScalarOpt_dim_dtype");
 
+// The norm of all elements, which PyTorch composes of the former.
+struct NormOfAllPreset : ReductionPreset {
+  void meta(const Tensor& self, const at::Scalar&) {
+    set_result(0, self, std::nullopt, /*keepdim=*/false, self.scalar_type());
+  }
+};
+struct NormOfAll : StructuredOp<NormOfAllPreset> {
+  static const char* refuse(const Tensor& self, const at::Scalar& p, const auto&...) {
+    return refuse_norm(self, p, std::nullopt);
+  }
+  void impl(const Tensor& self, const at::Scalar& p, const Tensor& out) {
+    vector_norm(self, p, std::nullopt, std::nullopt, out);
+  }
+};
+TILEWISE_STRUCTURED(NormOfAll, "norm.Scalar");
+
 const char* refuse_distance(const Tensor& first, const Tensor& second) {
   if (first.scalar_type() != second.scalar_type()) return "distance of two dtypes";
   return first.is_floating_point() ? nullptr : "distance of a dtype that is not floating";

@@ -133,25 +133,45 @@ struct CountPreset : ReductionPreset {
     set_result(0, self, dim, /*keepdim=*/false, at::kLong);
   }
 };
-struct CountNonzero : StructuredOp<CountPreset> {
-  static const char* refuse(const Tensor& self, const auto&...) {
-    return is_barebones(self) ? "count of a dtype ATen refuses" : nullptr;
+void count_nonzero(const Tensor& self, at::OptionalIntArrayRef dim, const Tensor& out) {
+  static Reduction reduction{{.module = "reduction/sum",
+                              .combine = "add",
+                              .prepare = "is_nonzero",
+                              .accumulators = {{{Accumulator::index, "0"}}}}};
+  if (out.numel() == 0) return;
+  if (self.numel() == 0) {
+    out.fill_(0);
+    return;
   }
+  reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&out},
+                comparison_dtype(self.scalar_type()));
+}
+
+const char* refuse_count(const Tensor& self) {
+  return is_barebones(self) ? "count of a dtype ATen refuses" : nullptr;
+}
+
+struct CountNonzero : StructuredOp<CountPreset> {
+  static const char* refuse(const Tensor& self, const auto&...) { return refuse_count(self); }
   void impl(const Tensor& self, at::IntArrayRef dim, const Tensor& out) {
-    static Reduction reduction{{.module = "reduction/sum",
-                                .combine = "add",
-                                .prepare = "is_nonzero",
-                                .accumulators = {{{Accumulator::index, "0"}}}}};
-    if (out.numel() == 0) return;
-    if (self.numel() == 0) {
-      out.fill_(0);
-      return;
-    }
-    reduction.run({&self}, reduced_dimensions(dim, self.dim()), {&out},
-                  comparison_dtype(self.scalar_type()));
+    count_nonzero(self, dim, out);
   }
 };
 TILEWISE_STRUCTURED(CountNonzero, "count_nonzero.dim_IntList");
+
+// Of one dimension or all, which PyTorch would pass on to the former.
+struct CountOfOnePreset : ReductionPreset {
+  void meta(const Tensor& self, std::optional<int64_t> dim) {
+    set_result(0, self, dim.has_value() ? at::OptionalIntArrayRef(*dim) : std::nullopt, /*keepdim=*/false, at::kLong);
+  }
+};
+struct CountNonzeroOfOne : StructuredOp<CountOfOnePreset> {
+  static const char* refuse(const Tensor& self, const auto&...) { return refuse_count(self); }
+  void impl(const Tensor& self, std::optional<int64_t> dim, const Tensor& out) {
+    count_nonzero(self, dim.has_value() ? at::OptionalIntArrayRef(*dim) : std::nullopt, out);
+  }
+};
+TILEWISE_STRUCTURED(CountNonzeroOfOne, "count_nonzero");
 
 void product(const Tensor& self, DimensionSet dims, const Tensor& out) {
   static Reduction reduction{{.module = "reduction/sum",

@@ -42,7 +42,20 @@ TILEWISE_STRUCTURED(Cumsum, "cumsum");
 TILEWISE_STRUCTURED(Cumprod, "cumprod");
 
 template <bool is_maximum>
-struct CumulativeExtremum : PlainOp {
+void cumulative_extremum(const Tensor& self, int64_t dim, const Tensor& values,
+                         const Tensor& indices) {
+  static Scan scan{{.module = "scan_sort/cumulative",
+                    .combine = is_maximum ? "later_larger" : "later_smaller",
+                    .prepare = "with_index",
+                    .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"},
+                                      {Accumulator::index, "0"}}},
+                    .is_indexed = true}};
+  if (self.numel() == 0) return;
+  scan.run(self, dim, {&values, &indices}, comparison_dtype(self.scalar_type()));
+}
+
+template <bool is_maximum>
+struct CumulativeExtremumHelper : PlainOp {
   static const char* refuse(const Tensor& self, const Tensor& values, const Tensor& indices,
                             int64_t) {
     if (values.sizes() != self.sizes() || indices.sizes() != self.sizes() ||
@@ -51,20 +64,29 @@ struct CumulativeExtremum : PlainOp {
     return refuse_scan(self);
   }
   static void call(const Tensor& self, Tensor& values, Tensor& indices, int64_t dim) {
-    static Scan scan{{.module = "scan_sort/cumulative",
-                      .combine = is_maximum ? "later_larger" : "later_smaller",
-                      .prepare = "with_index",
-                      .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"},
-                                        {Accumulator::index, "0"}}},
-                      .is_indexed = true}};
-    if (self.numel() == 0) return;
-    scan.run(self, dim, {&values, &indices}, comparison_dtype(self.scalar_type()));
+    cumulative_extremum<is_maximum>(self, dim, values, indices);
   }
 };
-using Cummax = CumulativeExtremum<true>;
-using Cummin = CumulativeExtremum<false>;
-TILEWISE_OPERATOR(Cummax, "_cummax_helper");
-TILEWISE_OPERATOR(Cummin, "_cummin_helper");
+TILEWISE_OPERATOR(CumulativeExtremumHelper<true>, "_cummax_helper");
+TILEWISE_OPERATOR(CumulativeExtremumHelper<false>, "_cummin_helper");
+
+// What PyTorch composes of the former: one call less through its dispatcher.
+struct WithIndicesPreset : at::impl::MetaBase {
+  void meta(const Tensor& self, int64_t dim) {
+    at::maybe_wrap_dim(dim, self.dim());
+    set_output_raw_strided(0, self.sizes(), {}, self.options());
+    set_output_raw_strided(1, self.sizes(), {}, self.options().dtype(at::kLong));
+  }
+};
+template <bool is_maximum>
+struct CumulativeExtremum : StructuredOp<WithIndicesPreset, 2> {
+  static const char* refuse(const Tensor& self, const auto&...) { return refuse_scan(self); }
+  void impl(const Tensor& self, int64_t dim, const Tensor& values, const Tensor& indices) {
+    cumulative_extremum<is_maximum>(self, dim, values, indices);
+  }
+};
+TILEWISE_STRUCTURED(CumulativeExtremum<true>, "cummax");
+TILEWISE_STRUCTURED(CumulativeExtremum<false>, "cummin");
 
 struct SameShapePreset : at::impl::MetaBase {
   void meta(const Tensor& self, int64_t dim) {
@@ -87,7 +109,9 @@ struct LogCumulativeSumExp : StructuredOp<SameShapePreset> {
     scan.run(self, dim, {&out}, cumulative_dtype(out));
   }
 };
+struct PublicLogCumulativeSumExp : LogCumulativeSumExp {};
 TILEWISE_STRUCTURED(LogCumulativeSumExp, "_logcumsumexp");
+TILEWISE_STRUCTURED(PublicLogCumulativeSumExp, "logcumsumexp");
 
 }  // namespace
 }  // namespace tilewise::ops
