@@ -60,10 +60,9 @@ _ADAGRAD = {"lr": 0.1, "lr_decay": 0.0, "weight_decay": 0.1, "eps": 1e-6,
 
 # Arguments by keyword.
 KEYWORDS: dict[str, dict[str, Any]] = {
-    "_fused_adagrad_": _ADAGRAD,
-    "_fused_adam_": _ADAM,
-    "_fused_adamw_": _ADAM,
-    "_fused_sgd_": _SGD,
+    **dict.fromkeys(("_fused_adagrad", "_fused_adagrad_"), _ADAGRAD),
+    **dict.fromkeys(("_fused_adam", "_fused_adam_", "_fused_adamw", "_fused_adamw_"), _ADAM),
+    **dict.fromkeys(("_fused_sgd", "_fused_sgd_"), _SGD),
 }
 
 
@@ -88,10 +87,12 @@ MATCHED: dict[str, Callable[[], Arguments]] = {
         2,
     ],
     "_foreach_max": lambda: [[_x(5, 7), _x(3), _x(70, 70)]],
-    "_fused_adagrad_": lambda: [*_step_lists(3), _steps()],
-    "_fused_adam_": lambda: [*_step_lists(4), [], _steps()],
-    "_fused_adamw_": lambda: [*_step_lists(4), [], _steps()],
-    "_fused_sgd_": lambda: _step_lists(3),
+    **dict.fromkeys(("_fused_adagrad", "_fused_adagrad_"), lambda: [*_step_lists(3), _steps()]),
+    **dict.fromkeys(
+        ("_fused_adam", "_fused_adam_", "_fused_adamw", "_fused_adamw_"),
+        lambda: [*_step_lists(4), [], _steps()],
+    ),
+    **dict.fromkeys(("_fused_sgd", "_fused_sgd_"), lambda: _step_lists(3)),
     "_cdist_forward": lambda: [_x(5, 7), _x(3, 7), 1.5, None],
     "_cummax_helper": _cumulative,
     "_cummin_helper": _cumulative,

@@ -36,5 +36,11 @@ using AdagradTensorLr = FusedAdagrad<const Tensor&>;
 TILEWISE_OPERATOR(Adagrad, "_fused_adagrad_");
 TILEWISE_OPERATOR(AdagradTensorLr, "_fused_adagrad_.tensor_lr");
 
+// Of the overload with a number PyTorch's schema says that it writes the steps as well.
+using NewAdagrad = FunctionalStep<Adagrad, 4>;
+using NewAdagradTensorLr = FunctionalStep<AdagradTensorLr, 3>;
+TILEWISE_OPERATOR(NewAdagrad, "_fused_adagrad");
+TILEWISE_OPERATOR(NewAdagradTensorLr, "_fused_adagrad.tensor_lr");
+
 }  // namespace
 }  // namespace tilewise::ops

@@ -55,5 +55,14 @@ TILEWISE_OPERATOR(AdamTensorLr, "_fused_adam_.tensor_lr");
 TILEWISE_OPERATOR(AdamW, "_fused_adamw_");
 TILEWISE_OPERATOR(AdamWTensorLr, "_fused_adamw_.tensor_lr");
 
+using NewAdam = FunctionalStep<Adam, 5>;
+using NewAdamTensorLr = FunctionalStep<AdamTensorLr, 5>;
+using NewAdamW = FunctionalStep<AdamW, 5>;
+using NewAdamWTensorLr = FunctionalStep<AdamWTensorLr, 5>;
+TILEWISE_OPERATOR(NewAdam, "_fused_adam");
+TILEWISE_OPERATOR(NewAdamTensorLr, "_fused_adam.tensor_lr");
+TILEWISE_OPERATOR(NewAdamW, "_fused_adamw");
+TILEWISE_OPERATOR(NewAdamWTensorLr, "_fused_adamw.tensor_lr");
+
 }  // namespace
 }  // namespace tilewise::ops

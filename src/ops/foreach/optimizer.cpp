@@ -2,7 +2,9 @@
 #include "ops/foreach/optimizer.h"
 
 #include "ops/foreach/tensor_lists.h"
+#include "ops/framework/output.h"
 #include "ops/framework/pointwise.h"
+#include "ops/pointwise/copy_elements.h"
 
 namespace tilewise::ops {
 namespace {
@@ -37,6 +39,16 @@ const char* refuse_optimizer(at::ArrayRef<at::TensorList> lists, at::TensorList 
 const char* refuse_learning_rate(const Tensor& lr) {
   return lr.numel() == 1 && lr.scalar_type() == at::kFloat ? nullptr
                                                            : "learning rate is no fp32 number";
+}
+
+std::vector<at::Tensor> clone_list(at::TensorList list) {
+  std::vector<at::Tensor> copies;
+  copies.reserve(list.size());
+  for (const at::Tensor& tensor : list) {
+    copies.push_back(allocate_output(tensor.sizes(), tensor.strides(), tensor.options()));
+    copy_elements(copies.back(), tensor);
+  }
+  return copies;
 }
 
 OptimizerLaunch::OptimizerLaunch(at::ArrayRef<at::TensorList> lists, at::TensorList steps)

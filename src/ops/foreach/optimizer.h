@@ -12,8 +12,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <initializer_list>
 #include <optional>
+#include <tuple>
+#include <vector>
 
 #include "ops/foreach/tensor_table.h"
 #include "ops/framework/launch.h"
@@ -33,6 +36,31 @@ const char* refuse_optimizer(at::ArrayRef<at::TensorList> lists, at::TensorList 
                              const OptionalTensor& grad_scale, const OptionalTensor& found_inf);
 inline const char* refuse_learning_rate(double) { return nullptr; }
 const char* refuse_learning_rate(const at::Tensor& lr);
+
+// New tensors with the elements of the list's, each dense one with its strides.
+std::vector<at::Tensor> clone_list(at::TensorList list);
+
+// The overload that returns what the step `InPlace` made of copies of its first kWritten lists.
+template <class InPlace, size_t kWritten, class Call = decltype(&InPlace::call)>
+struct FunctionalStep;
+
+template <class InPlace, size_t kWritten, class... Args>
+struct FunctionalStep<InPlace, kWritten, void (*)(Args...)> : OptimizerOp {
+  using Lists = std::array<std::vector<at::Tensor>, kWritten>;
+  static const char* refuse(const Args&... args) { return InPlace::refuse(args...); }
+  static auto call(Args... args) {
+    return copy_and_step(std::make_index_sequence<kWritten>{}, std::tuple<Args...>(args...));
+  }
+
+ private:
+  template <size_t... I>
+  static auto copy_and_step(std::index_sequence<I...>, std::tuple<Args...> args) {
+    Lists copies{clone_list(std::get<I>(args))...};
+    ((std::get<I>(args) = copies[I]), ...);
+    std::apply([](Args... step) { InPlace::call(step...); }, args);
+    return std::make_tuple(std::move(copies[I])...);
+  }
+};
 
 class OptimizerLaunch {
  public:

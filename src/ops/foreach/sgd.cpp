@@ -45,5 +45,10 @@ using SgdTensorLr = FusedSgd<const Tensor&>;
 TILEWISE_OPERATOR(Sgd, "_fused_sgd_");
 TILEWISE_OPERATOR(SgdTensorLr, "_fused_sgd_.tensor_lr");
 
+using NewSgd = FunctionalStep<Sgd, 3>;
+using NewSgdTensorLr = FunctionalStep<SgdTensorLr, 3>;
+TILEWISE_OPERATOR(NewSgd, "_fused_sgd");
+TILEWISE_OPERATOR(NewSgdTensorLr, "_fused_sgd.tensor_lr");
+
 }  // namespace
 }  // namespace tilewise::ops
