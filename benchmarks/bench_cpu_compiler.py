@@ -22,6 +22,7 @@ from attention_kernel import attention
 from bench_ops import burst_us, keep_freed_memory, machine_name, measure
 from compile_times import compile_rows
 from operator_cases import Call, make_call, make_matmul
+from peak_rate import peak_gflops
 
 import tilewise
 
@@ -76,12 +77,20 @@ def operator_rows(group: str, names: tuple[str, ...]) -> list[dict[str, object]]
 
 
 def matmul_rows() -> list[dict[str, object]]:
+    """With the share of what the cores multiply and add at most, ours and ATen's."""
     rows = []
     for dtype in ("float32", "bfloat16"):
+        peak = peak_gflops(dtype)
         for m, n, k in MATMULS:
             call = make_matmul(m, n, k, getattr(torch, dtype), "cpu")
             ours, theirs, _ = measure(call, "cpu", False)
-            rows.append(row("matmul", f"mm {m}x{n}x{k}", dtype, ours, theirs))
+            found = row("matmul", f"mm {m}x{n}x{k}", dtype, ours, theirs)
+            if peak is not None:
+                most = 2 * m * n * k / (peak * 1e3 * torch.get_num_threads())
+                found["peak_gflops_of_a_core"] = round(peak, 1)
+                found["tilewise_of_peak"] = round(most / ours, 3)
+                found["aten_of_peak"] = round(most / theirs, 3)
+            rows.append(found)
     return rows
 
 
