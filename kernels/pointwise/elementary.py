@@ -3,7 +3,7 @@
 them: narrower ranges, no branches, an error of some ulp instead of one. A pointwise kernel on bf16
 runs at the speed of an H100's memory up to about 32 instructions an element; libdevice's log1p and
 expm1 alone are 30 each, a correctly rounded division 30. Most are written for any float type; fp64
-takes libdevice's. Polynomials are minimax fits.
+takes libdevice's. Polynomials are minimax fits (tools/fit_scalar_functions.py).
 """
 
 import triton
