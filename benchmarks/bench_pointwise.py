@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bench_ops import burst_us, device_us, machine_name, synchronize
+from bench_ops import burst_us, device_us, keep_freed_memory, machine_name, synchronize
 from pointwise_cases import is_pointwise, llama_shapes, make_call
 from torch.utils._pytree import tree_flatten
 
@@ -230,6 +230,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     dtype = getattr(torch, options.dtype)
     if options.list_part:
         part, parts = map(int, options.list_part.split("/"))

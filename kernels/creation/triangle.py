@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """tril and triu: copies one triangle of each matrix of a batch, zeros elsewhere; one read (of the
-tiles that are kept) and one write. Column c of row r belongs to tril if c - r <= diagonal, to triu
-if c - r >= diagonal.
+tiles that are kept) and one write. In place, the zeros alone are written. Column c of row r belongs
+to tril if c - r <= diagonal, to triu if c - r >= diagonal.
 
 `indices`: where the elements of a triangle are.
 """
@@ -13,7 +13,8 @@ import triton.language as tl
 @triton.jit
 def triangle(
     x_ptr, out_ptr, rows, columns, diagonal, x_batch, x_row, x_column, out_batch, out_row,
-    out_column, UPPER: tl.constexpr, BLOCK_Y: tl.constexpr, BLOCK_X: tl.constexpr,
+    out_column, UPPER: tl.constexpr, IN_PLACE: tl.constexpr, BLOCK_Y: tl.constexpr,
+    BLOCK_X: tl.constexpr,
 ):  # fmt: skip
     """x, out [batch, rows, columns], strides in elements; grid batch * cdiv(rows, BLOCK_Y) *
     cdiv(columns, BLOCK_X).
@@ -36,11 +37,17 @@ def triangle(
         is_read = first_column - (first_row + BLOCK_Y - 1) <= diagonal
     row = row.to(tl.int64)
     column = column.to(tl.int64)
-    x = tl.load(
-        x_ptr + batch * x_batch + row * x_row + column * x_column, mask=inside & is_read, other=0
-    )
-    x = tl.where(kept, x, tl.zeros_like(x))
-    tl.store(out_ptr + batch * out_batch + row * out_row + column * out_column, x, mask=inside)
+    out = out_ptr + batch * out_batch + row * out_row + column * out_column
+    zeros = tl.zeros([BLOCK_Y, BLOCK_X], out_ptr.dtype.element_ty)
+    if IN_PLACE:
+        tl.store(out, zeros, mask=inside & ~kept)
+    else:
+        x = tl.load(
+            x_ptr + batch * x_batch + row * x_row + column * x_column,
+            mask=inside & is_read,
+            other=0,
+        )
+        tl.store(out, tl.where(kept, x, zeros), mask=inside)
 
 
 @triton.jit

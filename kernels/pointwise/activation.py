@@ -258,10 +258,8 @@ def log_sigmoid_alone(x):
 
 @triton.jit
 def log_sigmoid_backward(grad_output, x):
-    """1 - sigmoid(x), from exp(-|x|), which cannot overflow."""
-    e = libdevice.exp(-tl.abs(x))
-    tail = e / (1 + e)
-    return tl.where(x < 0, 1 - tail, tail) * grad_output
+    """1 - sigmoid(x) is 1 / (1 + exp(x)); where the power overflows, it is 0 but for denormals."""
+    return quotient(grad_output, 1 + libdevice.exp(x))
 
 
 @triton.jit

@@ -200,8 +200,8 @@ struct Triangle : StructuredOp<Meta> {
     options.grain = 32;
     launch(triangle, options, grid_1d(programs), out, self, written(out), rows, stride(columns),
            clamped, stride(from->batch), stride(from->row), stride(from->column), stride(to->batch),
-           stride(to->row), stride(to->column), constant(kUpper), constant(tile.block_y),
-           constant(tile.block_x));
+           stride(to->row), stride(to->column), constant(kUpper), constant(out.is_same(self)),
+           constant(tile.block_y), constant(tile.block_x));
   }
 };
 

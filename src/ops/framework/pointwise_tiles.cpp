@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/framework/pointwise_tiles.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "ops/framework/launch.h"
-#include "ops/framework/output.h"
 
 namespace tilewise::ops {
 namespace {
@@ -32,10 +33,36 @@ bool has_transposed_operand(const at::TensorIteratorBase& iter,
   return false;
 }
 
+// Whether so many bytes, read and written, do not fit a CPU's last cache: an ordinary store of a line
+// that is not in the cache reads it first.
+bool exceeds_last_cache(size_t bytes) {
+  static const size_t last_cache = [] {
+    constexpr size_t kUnknown = size_t{32} << 20;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    const long size = sysconf(_SC_LEVEL3_CACHE_SIZE);  // NOLINT(google-runtime-int)
+    if (size > 0) return static_cast<size_t>(size);
+#endif
+    return kUnknown;
+  }();
+  return bytes > last_cache;
+}
+
+// Of all operands, repeated elements counted once.
+size_t bytes_touched(const at::TensorIteratorBase& iter) {
+  size_t bytes = 0;
+  for (int i = 0; i < iter.ntensors(); ++i) {
+    auto operand = static_cast<size_t>(iter.element_size(i));
+    for (size_t d = 0; d < iter.shape().size(); ++d)
+      if (iter.strides(i)[d] != 0) operand *= static_cast<size_t>(iter.shape()[d]);
+    bytes += operand;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 bool streams_outputs(const at::TensorIteratorBase& iter) {
-  if (!exceeds_caches(iter.tensor_base(0))) return false;
+  if (!iter.device(0).is_cpu() || !exceeds_last_cache(bytes_touched(iter))) return false;
   // A line that is also read is in the cache already.
   for (int output = 0; output < iter.noutputs(); ++output)
     for (int input = iter.noutputs(); input < iter.ntensors(); ++input)
