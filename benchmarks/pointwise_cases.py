@@ -47,12 +47,15 @@ def arguments(
         (5, 8): shape,
         (5, 4): (*shape[:-1], shape[-1] // 2),
     }
+    is_for_negatives = overload.split(".")[0].rstrip("_") in ("celu", "elu", "leaky_relu", "relu")
 
     def make(*small: int) -> torch.Tensor:
         size = sizes_of_tensors.get(small, small)
         with tilewise.use(active=False):
-            # Between 0.25 and 0.95: some arguments are probabilities.
-            return torch.rand(size, device=device, generator=generator) * 0.7 + 0.25
+            # Between 0.25 and 0.95: some arguments are probabilities. Of both signs where negative
+            # numbers alone are changed, as no network calls such a function on positive ones.
+            low = -0.35 if is_for_negatives else 0.25
+            return torch.rand(size, device=device, generator=generator) * 0.7 + low
 
     modules = (direct_calls, norm_and_loss_calls)
     original = direct_calls._x

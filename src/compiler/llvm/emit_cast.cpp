@@ -160,6 +160,12 @@ bool LaneOps::emit_cast(const Operation& op, const Operands& x, int lanes, std::
   }
   if (op.is("arith.sitofp") || op.is("arith.uitofp")) {
     const ScalarKind through = to == ScalarKind::f64 ? ScalarKind::f64 : ScalarKind::f32;
+    if (from == ScalarKind::i1 && to == ScalarKind::bf16) {
+      const int64_t one = op.is("arith.uitofp") ? 0x3F80 : -0x4080;  // 1 or -1 as bf16.
+      result = select(x[0], integer_constant(one, ScalarKind::i16, lanes),
+                      integer_constant(0, ScalarKind::i16, lanes), ScalarKind::i16, lanes);
+      return true;
+    }
     const std::string wide = b_.assign(std::string(op.is("arith.sitofp") ? "sitofp " : "uitofp ") +
                                        source + " " + x[0] + " to " + llvm_type(through, lanes));
     result = convert_float(wide, through, to, lanes);

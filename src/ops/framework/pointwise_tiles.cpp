@@ -33,8 +33,8 @@ bool has_transposed_operand(const at::TensorIteratorBase& iter,
   return false;
 }
 
-// Whether so many bytes, read and written, do not fit a CPU's last cache: an ordinary store of a line
-// that is not in the cache reads it first.
+// Whether so many bytes, read and written, do not fit a CPU's last cache: an ordinary store of a
+// line that is not in the cache reads it first.
 bool exceeds_last_cache(size_t bytes) {
   static const size_t last_cache = [] {
     constexpr size_t kUnknown = size_t{32} << 20;
