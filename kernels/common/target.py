@@ -3,7 +3,7 @@
 another CPUs. Both answers are known when the kernel is compiled.
 
     if on_gpu():
-        return tl.map_elementwise(_of_one, x)  # lanes branch on their own
+        return map_lanes(_of_one, x)  # lanes branch on their own
 """
 
 import triton.language as tl
@@ -19,3 +19,12 @@ def on_gpu(_semantic=None):
 def on_cuda(_semantic=None):
     """Whether libdevice is NVIDIA's, with its functions that are one instruction."""
     return tl.constexpr(_semantic.builder.options.backend_name == "cuda")
+
+
+@tl.core.builtin
+def map_lanes(function, *values, _semantic=None, _generator=None):
+    """tl.map_elementwise, also where all values are single numbers, as those of expanded tensors
+    are in generated kernels."""
+    if any(value.type.is_block() for value in values):
+        return tl.map_elementwise(function, *values, _semantic=_semantic, _generator=_generator)
+    return _generator.call_JitFunction(function, values, kwargs={})

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import on_gpu
+from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import any_lane, quotient
 from pointwise.elementary import light_reciprocal
 
@@ -62,7 +62,7 @@ def _floor_by_estimate(x, y):
     rest = tl.fma(-whole, y, x)
     whole = tl.where((rest != 0) & ((rest < 0) != (y < 0)), whole - 1, whole)
     whole = libdevice.copysign(whole, first)  # which the sum lost where it is 0
-    return tl.map_elementwise(_choose_floor, x, y, estimate, whole)
+    return map_lanes(_choose_floor, x, y, estimate, whole)
 
 
 @triton.jit
@@ -112,7 +112,7 @@ def _lcm_of_one(x, y):
 def greatest_common_divisor(x, y):
     """Euclid's. On a CPU all lanes of a tile go on until the last is done."""
     if on_gpu():
-        return tl.map_elementwise(_gcd_of_one, x, y)
+        return map_lanes(_gcd_of_one, x, y)
     else:
         x, y = tl.broadcast(x, y)
         a = tl.abs(x)
@@ -128,7 +128,7 @@ def greatest_common_divisor(x, y):
 @triton.jit
 def least_common_multiple(x, y):
     if on_gpu():
-        return tl.map_elementwise(_lcm_of_one, x, y)
+        return map_lanes(_lcm_of_one, x, y)
     else:
         divisor = greatest_common_divisor(x, y)
         is_zero = divisor == 0

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import on_gpu
+from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import quotient, square_root
 from pointwise.elementary import light_log_of_normal
 from pointwise.series import polynomial
@@ -247,7 +247,7 @@ def erfinv(y):
         w = -light_log_of_normal(tl.fma(-y, y, tl.full(y.shape, 1.0, y.dtype)))
         ratio = polynomial(w - 2.5, _ERFINV_NEAR)
         if on_gpu():
-            ratio = tl.map_elementwise(_choose_erfinv_ratio, w, ratio)
+            ratio = map_lanes(_choose_erfinv_ratio, w, ratio)
         else:
             ratio = tl.where(w >= 5, _erfinv_ratio_far(w), ratio)
         return y * ratio

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import on_gpu
+from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import any_lane, quotient
 from pointwise.elementary import (
     cos_pi,
@@ -225,7 +225,7 @@ def lgamma(x):
     else:
         y = _lgamma_of_magnitude(tl.abs(x))
         if on_gpu():
-            return tl.map_elementwise(_choose_lgamma, x, y)
+            return map_lanes(_choose_lgamma, x, y)
         else:
             return tl.where(x < 0, _lgamma_mirrored(-x, y), y)
 
@@ -298,7 +298,7 @@ def digamma(x):
     else:
         result = _digamma_of_positive(tl.where(x < 0, 1 - x, x))
         if on_gpu():
-            result = tl.map_elementwise(_choose_digamma, x, result)
+            result = map_lanes(_choose_digamma, x, result)
         else:
             result = tl.where(x < 0, _digamma_mirrored(x, result), result)
     infinity = tl.full(x.shape, float("inf"), x.dtype)
@@ -349,7 +349,7 @@ def trigamma(x):
     else:
         y = _trigamma_of_positive(tl.where(x < 0, 1 - x, x))
         if on_gpu():
-            return tl.map_elementwise(_choose_trigamma, x, y)
+            return map_lanes(_choose_trigamma, x, y)
         else:
             return tl.where(x < 0, _trigamma_mirror(x) - y, y)
 

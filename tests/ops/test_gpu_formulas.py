@@ -51,6 +51,7 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], Callable[[], Tensors], float
     "digamma, x < 0": (torch.digamma, lambda: (_line(-7.9, -0.1),), 500, 6e-7),
     "elu": (torch.nn.functional.elu, lambda: (_spread(-30, 1.5),), 4, 0),
     "erfinv": (torch.erfinv, lambda: (_spread(-30, -1e-7),), 5, 0),
+    "erfinv of one number": (torch.erfinv, lambda: (torch.tensor(0.3).expand(8),), 5, 0),
     "expm1": (torch.expm1, lambda: (_spread(-30, 1.9),), 4, 0),
     "floor_divide": (torch.floor_divide, lambda: _pairs(3), 1, 0),
     "gelu_backward": (
