@@ -14,8 +14,12 @@ import torch
 import tilewise
 
 DEVICE = os.environ.get("TILEWISE_TEST_DEVICE", "cpu")
-DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
-INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
+# Keys of 32, 16, 8 and 64 bits, floats, signed and unsigned: all others in `make test-full`.
+DTYPES = [torch.float32, torch.bfloat16]
+INTEGERS = [torch.uint8, torch.int64]
+if os.environ.get("TILEWISE_TEST_FULL") == "1":
+    DTYPES += [torch.float64, torch.float16]
+    INTEGERS += [torch.int8, torch.int16, torch.int32]
 # A tile, several rows of a tile, walks of several tiles.
 SHAPES = [(3, 1), (5, 7), (40, 129), (2, 20000)]
 
