@@ -4,8 +4,8 @@
 `*_tile`: a row fits a tile; each element is read and written once. `*_loop`: any length; the input
 is read twice, first for maximum and sum, which every lane keeps on its own until the end (one
 exponential an element, no step across lanes), then for the result and from the end to the begin,
-so that what was read last is found in a cache. `*_elements`: scalar functions of the second step alone, for few long rows whose
-first step is a reduction of its own.
+so that what was read last is found in a cache. `*_elements`: scalar functions of the second step
+alone, for few long rows whose first step is a reduction of its own.
 
 The functions are called by generated code (src/codegen/row_source.h), which knows where rows lie
 and whether the lanes are the last AXIS. LOG selects log_softmax. Rows are scaled by one

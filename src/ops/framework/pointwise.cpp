@@ -243,6 +243,12 @@ const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
 
 void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute,
                             const PointwiseArguments& arguments) {
+  // PyTorch's kernel has the error for a number that does not fit (lerp's weight), and of no elements
+  // too, on some devices.
+  if (at::isFloatingType(compute))
+    for (int i = 0; i < arguments.count(); ++i)
+      if (!is_representable(arguments.scalar(i), compute))
+        throw dispatch::Refusal{"value does not fit the dtype"};
   if (iter.numel() == 0) return;
   const bool is_complex = is_pair(compute);
   if (is_complex ? !takes_complex_ : (dtypes_ & class_of(compute)) == 0)
@@ -262,9 +268,6 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   const bool rounds = (dtypes_ & kNumbersAsStored) != 0;
   for (int i = 0; i < arguments.count(); ++i) {
     const at::Scalar& number = arguments.scalar(i);
-    // PyTorch's kernel has the error for it (lerp's weight).
-    if (at::isFloatingType(compute) && !is_representable(number, compute))
-      throw dispatch::Refusal{"value does not fit the dtype"};
     if (is_complex)
       add_pair(pack, number, type);
     else

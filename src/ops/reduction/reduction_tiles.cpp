@@ -118,7 +118,7 @@ class TileChooser {
     tile_.is_packed = shape_.reduced.size() > 1 && next_power_of_2(reduced0_.size) * 2 <= step;
     const int64_t length = tile_.is_packed ? reduced_numel_ : reduced0_.size;
     if (tile_.lanes_are_last) {
-      if (length * shape_.element_bytes >= kLongRowBytes) {
+      if (length * shape_.element_bytes >= kLongRowBytes && shape_.accumulators == 1) {
         tile_.options.num_warps = 16;
         threads *= 4;
         step *= 4;

@@ -14,7 +14,8 @@ struct ReductionShape {
   const c10::SmallVector<Dimension, 8>& kept;     // outermost first
   const c10::SmallVector<Dimension, 8>& reduced;  // outermost first
   int64_t element_bytes;
-  int64_t accumulator_bytes;  // of all accumulators of one lane
+  int accumulators;           // of one lane
+  int64_t accumulator_bytes;  // of all of them
   bool on_cpu;
   bool may_split;
 };
