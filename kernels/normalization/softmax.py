@@ -100,27 +100,39 @@ def forward_loop(
     x, out, lane, kept_mask, length, stride_x, stride_out, AXIS: tl.constexpr, LANES: tl.constexpr,
     ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr, STREAM: tl.constexpr,
 ):  # fmt: skip
-    """Any length."""
+    """Any length. Rows that are no rows have the addresses of the last one: whole tiles are loaded
+    without a mask, and all loads of a step are under way before the first is used.
+    """
     maximum = tl.full(x.shape, float("-inf"), ACC)
     total = tl.zeros(x.shape, ACC)
-    for start in range(0, length, LANES):
-        mask = (start + lane < length) & kept_mask
-        value = tl.load(x + tl.cast(start, tl.int64) * stride_x, mask=mask, other=0.0).to(ACC)
+    whole = length // LANES * LANES
+    for start in range(0, whole, LANES):
+        value = tl.load(x + tl.cast(start, tl.int64) * stride_x).to(ACC)
+        one = tl.where(value == float("-inf"), 0.0, 1.0)
+        maximum, total = maximum_and_total(maximum, total, value, one)
+    rest = (whole + lane < length) & kept_mask
+    if whole < length:
+        value = tl.load(x + tl.cast(whole, tl.int64) * stride_x, mask=rest, other=0.0).to(ACC)
         one = tl.where(value == float("-inf"), 0.0, 1.0)
         larger, updated = maximum_and_total(maximum, total, value, one)
-        maximum = tl.where(mask, larger, maximum)
-        total = tl.where(mask, updated, total)
+        maximum = tl.where(rest, larger, maximum)
+        total = tl.where(rest, updated, total)
     maximum, total = _totals(maximum, total, AXIS)
-    for step in range(0, length, LANES):
-        start = (length - 1) // LANES * LANES - step
-        mask = (start + lane < length) & kept_mask
-        offset = tl.cast(start, tl.int64)
-        value = tl.load(x + offset * stride_x, mask=mask, other=0.0).to(ACC)
-        result = _result(value, maximum, total, LOG, SAFE)
+    if whole < length:
+        offset = tl.cast(whole, tl.int64)
+        value = tl.load(x + offset * stride_x, mask=rest, other=0.0).to(ACC)
+        result = _result(value, maximum, total, LOG, SAFE).to(out.dtype.element_ty)
+        tl.store(
+            out + offset * stride_out, result, mask=rest, cache_modifier=".cs" if STREAM else ""
+        )
+    for step in range(LANES, whole + LANES, LANES):
+        offset = tl.cast(whole - step, tl.int64)
+        value = tl.load(x + offset * stride_x).to(ACC)
+        result = _result(value, maximum, total, LOG, SAFE).to(out.dtype.element_ty)
         tl.store(
             out + offset * stride_out,
-            result.to(out.dtype.element_ty),
-            mask=mask,
+            result,
+            mask=kept_mask & (lane >= 0),
             cache_modifier=".cs" if STREAM else "",
         )
 

@@ -50,9 +50,9 @@ SoftmaxTile choose_tile(const Rows& rows, bool on_cpu) {
       tile.options.num_warps =
           tile.lanes <= 1024 ? 4 : static_cast<int>(std::clamp<int64_t>(tile.lanes / 1024, 8, 32));
     } else {
-      // CPU: maximum and sum of every lane in registers. GPU: (256, 262144) bf16 takes 151 us on an
-      // H100 with 16384 lanes, 159 us with 4096 (ATen 190); rows of 40000 are faster with 4096.
-      tile.lanes = on_cpu ? 128 : rows.length < 131072 ? 4096 : 16384;
+      // CPU: maximum and sum of every lane in registers. GPU: wide tiles have more loads under way;
+      // with 16384 lanes registers limit a multiprocessor to one row.
+      tile.lanes = on_cpu ? 128 : rows.length < 131072 ? 4096 : 8192;
       tile.options.num_warps = 16;
     }
   } else {
