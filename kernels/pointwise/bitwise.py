@@ -38,5 +38,7 @@ def shift_right(x, amount):
     """For amounts that are negative or too large only copies of the sign are left."""
     width: tl.constexpr = x.dtype.primitive_bitwidth
     valid = (amount >= 0) & (amount < width)
-    fill = tl.where(x < 0, -1, 0).to(x.dtype)
-    return tl.where(valid, x >> tl.where(valid, amount, 0), fill)
+    if x.dtype.is_int_signed():
+        return x >> tl.where(valid, amount, width - 1)
+    else:
+        return tl.where(valid, x >> tl.where(valid, amount, 0), 0)

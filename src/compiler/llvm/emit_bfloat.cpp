@@ -78,8 +78,7 @@ bool LaneOps::holds_bfloats(const Value& value, int depth) {
   return true;
 }
 
-// Of f32 lanes, one after the other: LLVM then computes on 16 bits what only concerns bits of the
-// upper halves, as changes of sign written by emit_sign_of_bfloat.
+// Of f32 lanes, one after the other, which LLVM sees through where they have just been widened.
 std::string LaneOps::upper_half_of_bits(const std::string& x, int lanes) {
   const std::string bits = llvm_type(ScalarKind::i32, lanes);
   const std::string raw = bitcast(x, ScalarKind::f32, ScalarKind::i32, lanes);
@@ -113,28 +112,26 @@ std::string LaneOps::narrow_exactly(const Value& value, const std::string& x, in
                                                : shuffle_halves(x, lanes, 1);
 }
 
+// On 16 bits, which is all that is left of it where the result is narrowed again.
 bool LaneOps::emit_sign_of_bfloat(const Operation& op, const Operands& x, int lanes,
                                   std::string& result) {
   if (!is_sign_operation(op) || op.result()->type.kind != ScalarKind::f32 ||
       !holds_bfloats(*op.operand(0)))
     return false;
-  const std::string bits = llvm_type(ScalarKind::i32, lanes);
-  const std::string sign = integer_constant(-0x80000000LL, ScalarKind::i32, lanes);
-  const std::string rest = integer_constant(0x7FFFFFFF, ScalarKind::i32, lanes);
+  const std::string sign = integer_constant(-0x8000, ScalarKind::i16, lanes);
+  const std::string rest = integer_constant(0x7FFF, ScalarKind::i16, lanes);
   const auto apply = [&](const char* instruction, const std::string& a, const std::string& b) {
-    return b_.assign(std::string(instruction) + " " + bits + " " + a + ", " + b);
+    return b_.assign(std::string(instruction) + " " + llvm_type(ScalarKind::i16, lanes) + " " + a +
+                     ", " + b);
   };
-  std::string raw = bitcast(x[0], ScalarKind::f32, ScalarKind::i32, lanes);
+  std::string half = upper_half_of_bits(x[0], lanes);
   if (op.is("arith.negf") || op.is("arith.mulf")) {
-    raw = apply("xor", raw, sign);
+    half = apply("xor", half, sign);
   } else {
-    raw = apply("and", raw, rest);
-    if (x.size() > 1) {
-      const std::string other = bitcast(x[1], ScalarKind::f32, ScalarKind::i32, lanes);
-      raw = apply("or", raw, apply("and", other, sign));
-    }
+    half = apply("and", half, rest);
+    if (x.size() > 1) half = apply("or", half, apply("and", upper_half_of_bits(x[1], lanes), sign));
   }
-  result = bitcast(raw, ScalarKind::i32, ScalarKind::f32, lanes);
+  result = convert_float(half, ScalarKind::bf16, ScalarKind::f32, lanes);
   return true;
 }
 
