@@ -124,8 +124,9 @@ void launch_kernel(const Kernel& kernel, const Tensor& input, const OptionalTens
   pack.constant_bool(approximate == "tanh");
   pack.constant_bool(period >= kGroup);
   pack.constant_dtype(is_double ? DType::fp64 : DType::fp32);
-  pack.constant(1);
-  launch_packed(kernel, pack, options, grid_1d(ceil_div(count, 1024)), input.device());
+  const int64_t chunks = chunks_per_program(input.device());
+  pack.constant(chunks);
+  launch_packed(kernel, pack, options, grid_1d(ceil_div(count, chunks * 1024)), input.device());
 }
 
 // PyTorch's operators in place of the kernel. The mask comes from the same seed in both directions.

@@ -21,8 +21,7 @@ void fill(Distribution distribution, bool wide, const Tensor& self,
   static const Kernel wide_kernel("random/distribution", "fill_wide");
   const int64_t count = self.numel();
   if (count == 0) return;
-  // On a GPU a warp has a chunk, so that a thread stores 8 neighbors at once.
-  const int64_t chunks = self.is_cpu() ? 1 : 4;
+  const int64_t chunks = chunks_per_program(self.device());
   const PhiloxState random =
       take_random_numbers(generator, self.device(), wide ? 2 * count : count);
   runtime::ArgumentPack pack;

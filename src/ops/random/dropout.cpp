@@ -44,8 +44,9 @@ struct NativeDropout : PlainOp {
       pack.floating(scale);
     random.add_to(pack);
     pack.constant_dtype(is_double ? DType::fp64 : DType::fp32);
-    pack.constant(1);
-    launch_packed(kernel, pack, options, grid_1d(ceil_div(count, 1024)), input.device());
+    const int64_t chunks = chunks_per_program(input.device());
+    pack.constant(chunks);
+    launch_packed(kernel, pack, options, grid_1d(ceil_div(count, chunks * 1024)), input.device());
     return {std::move(out), std::move(mask)};
   }
 };

@@ -32,4 +32,8 @@ struct PhiloxState {
 PhiloxState take_random_numbers(const std::optional<at::Generator>& generator, c10::Device device,
                                 int64_t count);
 
+// Chunks (Note [Random number layout]) that one program of four warps draws. On a GPU a warp has a
+// chunk, and so a thread 8 neighbors of each lane: 16 bytes of a 16-bit float in one access.
+inline int64_t chunks_per_program(c10::Device device) { return device.is_cpu() ? 1 : 4; }
+
 }  // namespace tilewise::ops
