@@ -243,8 +243,8 @@ const Kernel& PointwiseFunction::kernel(const PointwiseVariant& variant,
 
 void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute,
                             const PointwiseArguments& arguments) {
-  // PyTorch's kernel has the error for a number that does not fit (lerp's weight), and of no elements
-  // too, on some devices.
+  // PyTorch's kernel has the error for a number that does not fit (lerp's weight), and of no
+  // elements too, on some devices.
   if (at::isFloatingType(compute))
     for (int i = 0; i < arguments.count(); ++i)
       if (!is_representable(arguments.scalar(i), compute))

@@ -162,7 +162,8 @@ TILEWISE_STRUCTURED(CountNonzero, "count_nonzero.dim_IntList");
 // Of one dimension or all, which PyTorch would pass on to the former.
 struct CountOfOnePreset : ReductionPreset {
   void meta(const Tensor& self, std::optional<int64_t> dim) {
-    set_result(0, self, dim.has_value() ? at::OptionalIntArrayRef(*dim) : std::nullopt, /*keepdim=*/false, at::kLong);
+    set_result(0, self, dim.has_value() ? at::OptionalIntArrayRef(*dim) : std::nullopt,
+               /*keepdim=*/false, at::kLong);
   }
 };
 struct CountNonzeroOfOne : StructuredOp<CountOfOnePreset> {
