@@ -68,6 +68,8 @@ REACHED_THROUGH: dict[str, tuple[str, ...]] = {
     "hardtanh_backward": ("nn.functional.hardtanh", "nn.functional.relu6"),
     "huber_loss": ("nn.functional.huber_loss",),
     "huber_loss_backward": ("nn.functional.huber_loss",),
+    "gather": ("gather", "take_along_dim"),
+    "index": ("__getitem__",),
     "leaky_relu": ("nn.functional.leaky_relu",),
     "leaky_relu_backward": ("nn.functional.leaky_relu", "nn.functional.rrelu"),
     "log_sigmoid_backward": ("nn.functional.logsigmoid",),
