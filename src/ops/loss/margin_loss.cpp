@@ -168,7 +168,7 @@ struct MultiMarginBackward : StructuredOp<MultiMarginBackwardMeta> {
     return refuse_gradient(grad_output, self, reduction);
   }
   void impl(const Tensor& grad_output, const Tensor& self, const Tensor& target,
-            const at::Scalar& p, const at::Scalar& margin, at::OptionalTensorRef weight,
+            const at::Scalar& p, const at::Scalar& margin, const at::OptionalTensorRef& weight,
             int64_t reduction, const Tensor& grad_input) {
     static const Kernel kernel("loss/margin_loss", "multi_margin_backward");
     const Matrix x(self), out(grad_input);

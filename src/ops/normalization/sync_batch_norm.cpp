@@ -20,6 +20,8 @@ using Two = std::tuple<Tensor, Tensor>;
 
 constexpr const char* kModule = "normalization/sync_batch_norm";
 
+Tensor value_of(OptionalTensor tensor) { return tensor.value_or(Tensor()); }
+
 bool is_input(const Tensor& input) {
   return input.is_floating_point() && input.dim() >= 2 && input.numel() > 0;
 }
@@ -34,7 +36,7 @@ const char* refuse_channels(const Tensor& input, std::initializer_list<const Ten
   for (const Tensor* tensor : tensors)
     if (!is_per_channel(input, *tensor)) return "batch norm: parameter of another shape or dtype";
   for (const auto* tensor : optional)
-    if (is_given(*tensor) && !is_per_channel(input, **tensor))
+    if (is_given(*tensor) && !is_per_channel(input, value_of(*tensor)))
       return "batch norm: parameter of another shape or dtype";
   return nullptr;
 }
@@ -69,7 +71,7 @@ void move_running(OptionalTensor running, const Tensor& value, double momentum,
   if (!is_given(running)) return;
   PointwiseArguments arguments;
   arguments.add(momentum);
-  apply(moved, compute, arguments, *running, value, *running);
+  apply(moved, compute, arguments, value_of(running), value, value_of(running));
 }
 
 // Keeps the strides of the input where they are dense.
@@ -111,7 +113,8 @@ void normalize(const Tensor& input, OptionalTensor weight, OptionalTensor bias, 
   const Tensor scale = view(inverse);
   // What is absent is not read.
   apply(normalized, statistics_dtype(input), arguments, out, input, view(mean), scale,
-        is_given(weight) ? view(*weight) : scale, is_given(bias) ? view(*bias) : scale);
+        is_given(weight) ? view(value_of(weight)) : scale,
+        is_given(bias) ? view(value_of(bias)) : scale);
 }
 
 struct Elements : PlainOp {
@@ -151,7 +154,8 @@ const char* refuse_processes(const Tensor& input, const Tensor& mean, const Tens
       !mean.is_floating_point() || !inverse.is_floating_point())
     return "batch norm: statistics of another shape or dtype";
   for (const auto* running : {&running_mean, &running_var})
-    if (is_given(*running) && ((*running)->dim() != 1 || (*running)->size(0) != mean.size(1)))
+    if (is_given(*running) &&
+        (value_of(*running).dim() != 1 || value_of(*running).size(0) != mean.size(1)))
       return "batch norm: running statistics of another shape";
   return input.is_floating_point() ? nullptr : "batch norm of this dtype or shape";
 }
@@ -244,11 +248,11 @@ struct BackwardReduce : PlainOp {
     sums.run({&grad_out, &input, &means}, all_but_channels(), {&sum_grad, &sum_moment}, dtype);
     Tensor grad_weight, grad_bias;
     if (weight_g) {
-      grad_weight = allocate_output(mean.sizes(), {}, weight->options());
+      grad_weight = allocate_output(mean.sizes(), {}, value_of(weight).options());
       apply(product, dtype, {}, grad_weight, sum_moment, inverse);
     }
     if (bias_g) {
-      grad_bias = allocate_output(mean.sizes(), {}, weight->options());
+      grad_bias = allocate_output(mean.sizes(), {}, value_of(weight).options());
       grad_bias.copy_(sum_grad);
     }
     return {input_g ? sum_grad : Tensor(), input_g ? sum_moment : Tensor(), std::move(grad_weight),
@@ -279,7 +283,7 @@ struct BackwardElemt : PlainOp {
     at::DimVector ones(static_cast<size_t>(input.dim()), 1);
     const Tensor scale = view(inverse);
     apply(gradient, statistics_dtype(input), arguments, out, grad_out, input, view(mean), scale,
-          is_given(weight) ? view(*weight) : scale, view(sum_dy), view(sum_dy_xmu),
+          is_given(weight) ? view(value_of(weight)) : scale, view(sum_dy), view(sum_dy_xmu),
           total.view(ones));
     return out;
   }
@@ -291,9 +295,10 @@ struct UpdateStats : PlainOp {
                             OptionalTensor running_var, double) {
     // A CPU's kernel takes running statistics of one type, that of the input or a wider one.
     if (is_given(running_mean) != is_given(running_var)) return "one of the running statistics";
-    if (is_given(running_mean) && (running_mean->scalar_type() != running_var->scalar_type() ||
-                                   (running_mean->scalar_type() != input.scalar_type() &&
-                                    running_mean->scalar_type() != statistics_dtype(input))))
+    if (is_given(running_mean) &&
+        (value_of(running_mean).scalar_type() != value_of(running_var).scalar_type() ||
+         (value_of(running_mean).scalar_type() != input.scalar_type() &&
+          value_of(running_mean).scalar_type() != statistics_dtype(input))))
       return "batch norm: running statistics of another dtype";
     return refuse_channels(input, {}, {&running_mean, &running_var});
   }
@@ -309,7 +314,7 @@ struct UpdateStats : PlainOp {
     // A CPU returns statistics in the type of its parameters.
     const bool on_cpu = input.is_cpu();
     const at::ScalarType dtype = !on_cpu                  ? statistics_dtype(input)
-                                 : is_given(running_mean) ? running_mean->scalar_type()
+                                 : is_given(running_mean) ? value_of(running_mean).scalar_type()
                                                           : input.scalar_type();
     const auto options = input.options().dtype(dtype);
     Tensor mean = allocate_output({input.size(1)}, {}, options);

@@ -53,6 +53,7 @@ void count(const Tensor& self, Binning binning, const Limits& limits, int64_t bi
   if (!view) {  // as ATen, which copies all that is not contiguous
     source = self.contiguous();
     view = find_view();
+    if (!view) throw dispatch::Refusal{"histogram of an odd view"};
   }
   const bool is_flat = view->outer == 1;
   const bool on_cpu = self.is_cpu();
