@@ -100,11 +100,20 @@ def _gcd_of_one(x, y):
 
 
 @triton.jit
+def _magnitude_of_product(x, y):
+    """C multiplies numbers of 8 and 16 bits as those of 32; there ATen takes the magnitude."""
+    if x.dtype.primitive_bitwidth < 32:
+        return tl.abs(x.to(tl.int32) * y).to(x.dtype)
+    else:
+        return tl.abs(x * y)
+
+
+@triton.jit
 def _lcm_of_one(x, y):
     divisor = _gcd_of_one(x, y)
     result = divisor * 0
     if divisor != 0:
-        result = tl.abs(x // divisor * y)
+        result = _magnitude_of_product(x // divisor, y)
     return result
 
 
@@ -132,4 +141,5 @@ def least_common_multiple(x, y):
     else:
         divisor = greatest_common_divisor(x, y)
         is_zero = divisor == 0
-        return tl.where(is_zero, 0, tl.abs(x // tl.where(is_zero, 1, divisor) * y))
+        product = _magnitude_of_product(x // tl.where(is_zero, 1, divisor), y)
+        return tl.where(is_zero, 0, product)

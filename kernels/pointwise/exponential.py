@@ -189,6 +189,7 @@ def atanh(x):
     if x.dtype == tl.float32 and on_gpu():
         a = tl.abs(x)
         large = 0.5 * light_log_of_normal((1 + a) * light_reciprocal(1 - a))
+        large = tl.where(a > 1, float("nan"), large)  # a reciprocal of 0 would make it infinite
         return tl.where(a < 0.5, x * polynomial(x * x, _ATANH), libdevice.copysign(large, x))
     else:
         return libdevice.atanh(x)

@@ -32,7 +32,8 @@ UNBOUNDED = ("special_zeta", "polynomial")
 # ATen's igamma(1e-38, 1) is 0.999997 or, one denormal below, 0.
 INEXACT_IN_ATEN = ("igamma", "igammac")
 # Functions that cross zero elsewhere than at 0, with the error of what cancels there.
-CANCELLATION = {"digamma": 1e-6}
+# airy_ai(-63) is the sine of 333, whose last bit in fp32 is 3e-5.
+CANCELLATION = {"digamma": 1e-6, "special_airy_ai": 3e-6}
 # ATen's kernels trap or raise for INT_MIN / -1 and division by zero; tested below.
 DIVISIONS = ("div", "floor_divide", "fmod", "remainder", "gcd", "lcm")
 # max and min of zeros with different signs: IEEE 754 leaves the sign open.
@@ -125,6 +126,8 @@ def test_extreme_values(name: str, dtype: torch.dtype) -> None:
         actual = op(*arguments)
     assert actual.dtype == vectorized.dtype
     good = _agrees(name, actual, vectorized) | _agrees(name, actual, scalar)
+    if dtype in (torch.float16, torch.bfloat16):  # whose steps ATen rounds, and may overflow
+        good |= _agrees(name, actual, op(*(a.float() for a in arguments)).to(actual.dtype))
     where = (~good).nonzero().flatten()[:5]
     shown = [([float(a[i]) for a in arguments], float(actual[i]), float(vectorized[i]))
              for i in where.tolist()]  # fmt: skip

@@ -87,7 +87,11 @@ def _request(name: str, dtype: str) -> Request:
 
 @pytest.mark.parametrize("name", _declared())
 def test_compiles_for_sm_90(name: str) -> None:
-    dtypes = ("int32",) if name.startswith(ON_INTEGERS) else ("float32", "float64")
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    if name.startswith(ON_INTEGERS):
+        dtypes = ("int32",)
+    elif name == "float8:encode":  # takes the bits of fp32
+        dtypes = ("float32",)
     for dtype in dtypes:
         stages = dict(kernel_stages.stages(_request(name, dtype)))
         assert ".entry kernel" in stages["ptx"]

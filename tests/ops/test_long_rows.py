@@ -25,8 +25,11 @@ def _check(
     call: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]],
     *tensors: torch.Tensor,
     served: str,
+    slack: int = 4,
 ) -> None:
-    """Served results against float64's, within twice the distance of stock PyTorch's."""
+    """Served results against float64's, within twice the distance of stock PyTorch's and `slack`
+    roundings more.
+    """
 
     def wide(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.double() if tensor.is_floating_point() else tensor
@@ -45,7 +48,7 @@ def _check(
         finite = e.isfinite()
         assert a[~finite].double().equal(e[~finite])
         a, s, e = a[finite].double(), s[finite].double(), e[finite]
-        allowed = 2 * (s - e).abs().max() + 4 * step * e.abs().max()
+        allowed = 2 * (s - e).abs().max() + slack * step * e.abs().max()
         assert (a - e).abs().max() <= allowed
 
 
@@ -125,8 +128,9 @@ def test_embedding_gradient_of_a_frequent_row(dtype: torch.dtype) -> None:
     grad = _random(3000, 70, dtype=dtype)
     index = torch.zeros(3000, dtype=torch.int64, device=DEVICE)
     index[::3] = torch.arange(1000, device=DEVICE)
+    # By atomics on GPUs: 2000 additions in an order of their own on every run.
     _check(lambda g, i: torch.ops.aten.embedding_dense_backward(g, i, 1001, 5, False), grad, index,
-           served="embedding_dense_backward")  # fmt: skip
+           served="embedding_dense_backward", slack=16)  # fmt: skip
 
 
 def test_cat_of_more_inputs_than_one_launch_takes() -> None:

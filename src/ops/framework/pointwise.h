@@ -135,8 +135,8 @@ template <class Self, class Meta, int Outputs = 1>
 struct PointwiseOp : StructuredOp<Meta, Outputs> {
   template <class... Args>
   void impl(const Args&... args) {
-    if (this->numel() == 0) return;
-    if constexpr (requires { Meta::kZeroDivisorRaises; }) refuse_zero_divisor(*this);
+    if constexpr (requires { Meta::kZeroDivisorRaises; })
+      if (this->numel() != 0) refuse_zero_divisor(*this);
     PointwiseArguments arguments;
     // Some meta functions (comparisons with a Scalar) make the number an operand of the iterator.
     constexpr int kTensors = (0 + ... + (is_tensor<Args> ? 1 : 0)) - Outputs;
