@@ -48,6 +48,20 @@ def _right_class(
 
 
 @triton.jit
+def _hinges(
+    x_ptr, row, exists, start, classes, y, right, stride_x_row, stride_x_class, margin,
+    ACC: tl.constexpr, P: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """(column, whether it is one, loss, slope) of a block of classes beside the right one, y."""
+    column = start + tl.arange(0, BLOCK)[None, :].to(tl.int64)
+    inside = exists & (column < classes)
+    offsets = row * stride_x_row + column * stride_x_class
+    x = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(ACC)
+    loss, slope = _hinge(x, right, margin.to(ACC), inside & (column != y), P)
+    return column, inside, loss, slope
+
+
+@triton.jit
 def multi_margin(
     x_ptr, target_ptr, weight_ptr, loss_ptr, rows, classes, stride_target, stride_x_row,
     stride_x_class, margin, scale,
@@ -63,11 +77,10 @@ def multi_margin(
     )  # fmt: skip
     total = tl.zeros((ROWS, BLOCK), ACC)
     for start in range(0, classes, BLOCK):
-        column = start + tl.arange(0, BLOCK)[None, :].to(tl.int64)
-        inside = exists & (column < classes)
-        offsets = row * stride_x_row + column * stride_x_class
-        x = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(ACC)
-        loss, _ = _hinge(x, right, margin.to(ACC), inside & (column != y), P)
+        _, _, loss, _ = _hinges(
+            x_ptr, row, exists, start, classes, y, right, stride_x_row, stride_x_class, margin,
+            ACC, P, BLOCK,
+        )  # fmt: skip
         total += loss
     loss = tl.sum(total, 1)[:, None] * weight * scale.to(ACC)
     tl.store(loss_ptr + row, loss.to(loss_ptr.dtype.element_ty), mask=exists)
@@ -91,19 +104,17 @@ def multi_margin_backward(
     factor = grad * weight * scale.to(ACC)
     total = tl.zeros((ROWS, BLOCK), ACC)
     for start in range(0, classes, BLOCK):
-        column = start + tl.arange(0, BLOCK)[None, :].to(tl.int64)
-        inside = exists & (column < classes)
-        offsets = row * stride_x_row + column * stride_x_class
-        x = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(ACC)
-        _, slope = _hinge(x, right, margin.to(ACC), inside & (column != y), P)
+        _, _, _, slope = _hinges(
+            x_ptr, row, exists, start, classes, y, right, stride_x_row, stride_x_class, margin,
+            ACC, P, BLOCK,
+        )  # fmt: skip
         total += slope
     total = tl.sum(total, 1)[:, None]
     for start in range(0, classes, BLOCK):
-        column = start + tl.arange(0, BLOCK)[None, :].to(tl.int64)
-        inside = exists & (column < classes)
-        offsets = row * stride_x_row + column * stride_x_class
-        x = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(ACC)
-        _, slope = _hinge(x, right, margin.to(ACC), inside & (column != y), P)
+        column, inside, _, slope = _hinges(
+            x_ptr, row, exists, start, classes, y, right, stride_x_row, stride_x_class, margin,
+            ACC, P, BLOCK,
+        )  # fmt: skip
         slope = tl.where(column == y, -total, slope)
         offsets = row * stride_out_row + column * stride_out_class
         tl.store(out_ptr + offsets, (slope * factor).to(out_ptr.dtype.element_ty), mask=inside)
