@@ -118,8 +118,10 @@ const char* refuse_new(const Range& range, const FactoryOptions& options, bool i
   return range.refuse(options.dtype.value_or(inferred));
 }
 
+// Unless a dtype is given, arange of integers is one of int64; range is floating.
 Tensor make_range(const Range& range, const FactoryOptions& options) {
-  const bool is_integral = are_integral({&range.start, &range.end, &range.step});
+  const bool is_integral =
+      !range.includes_end && are_integral({&range.start, &range.end, &range.step});
   const at::ScalarType inferred = is_integral ? at::kLong : default_dtype();
   NewTensor result({range.count(options.dtype.value_or(inferred))}, options, inferred);
   range.write(*result);
@@ -168,27 +170,15 @@ struct ArangeStep : PlainOp {
 };
 TILEWISE_OPERATOR(ArangeStep, "arange.start_step");
 
-// The deprecated one, whose numbers are floating unless a dtype is given.
-const char* refuse_new_range(const Range& range, const FactoryOptions& options) {
-  if (const char* reason = options.refuse(default_dtype())) return reason;
-  return range.refuse(options.dtype.value_or(default_dtype()));
-}
-
-Tensor make_closed_range(const Range& range, const FactoryOptions& options) {
-  NewTensor result({range.count(options.dtype.value_or(default_dtype()))}, options,
-                   default_dtype());
-  range.write(*result);
-  return *result;
-}
-
+// The deprecated one.
 struct ClosedRange : PlainOp {
   static const char* refuse(const Scalar& start, const Scalar& end, Dtype dtype, Layout layout,
                             Device device, Flag pin_memory) {
-    return refuse_new_range({start, end, kOne, true}, {dtype, layout, device, pin_memory});
+    return refuse_new({start, end, kOne, true}, {dtype, layout, device, pin_memory}, false);
   }
   static Tensor call(const Scalar& start, const Scalar& end, Dtype dtype, Layout layout,
                      Device device, Flag pin_memory) {
-    return make_closed_range({start, end, kOne, true}, {dtype, layout, device, pin_memory});
+    return make_range({start, end, kOne, true}, {dtype, layout, device, pin_memory});
   }
 };
 TILEWISE_OPERATOR(ClosedRange, "range");
@@ -196,11 +186,11 @@ TILEWISE_OPERATOR(ClosedRange, "range");
 struct ClosedRangeStep : PlainOp {
   static const char* refuse(const Scalar& start, const Scalar& end, const Scalar& step, Dtype dtype,
                             Layout layout, Device device, Flag pin_memory) {
-    return refuse_new_range({start, end, step, true}, {dtype, layout, device, pin_memory});
+    return refuse_new({start, end, step, true}, {dtype, layout, device, pin_memory}, false);
   }
   static Tensor call(const Scalar& start, const Scalar& end, const Scalar& step, Dtype dtype,
                      Layout layout, Device device, Flag pin_memory) {
-    return make_closed_range({start, end, step, true}, {dtype, layout, device, pin_memory});
+    return make_range({start, end, step, true}, {dtype, layout, device, pin_memory});
   }
 };
 TILEWISE_OPERATOR(ClosedRangeStep, "range.step");
