@@ -58,19 +58,7 @@ const char* refuse_tensor(const Tensor& self, const Tensor& p) {
 
 void choose(const Tensor& out, const Tensor& p, const OptionalGenerator& generator) {
   static const Kernel kernel("random/distribution", "bernoulli");
-  const int64_t count = out.numel();
-  if (count == 0) return;
-  const PhiloxState random = take_random_numbers(generator, out.device(), count);
-  runtime::ArgumentPack pack;
-  detail::add(pack, written(out));
-  detail::add(pack, p);
-  pack.typed_integer(count, count > INT32_MAX ? DType::i64 : DType::i32);
-  random.add_to(pack);
-  pack.constant(1);
-  LaunchOptions options;
-  options.num_stages = 1;
-  options.grain = 8;
-  launch_packed(kernel, pack, options, grid_1d(ceil_div(count, 1024)), out.device());
+  draw_for_each(kernel, out, p, generator);
 }
 
 struct BernoulliTensor : PlainOp {

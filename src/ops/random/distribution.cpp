@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "ops/framework/launch.h"
 #include "ops/framework/plain_op.h"
 #include "ops/framework/scalar_range.h"
 #include "ops/random/philox_state.h"
@@ -80,6 +79,23 @@ void fill_integers(const Tensor& self, const OptionalGenerator& generator, int64
     pack.typed_integer(first, DType::i64);
     pack.typed_integer(static_cast<int64_t>(range), DType::i64);
   });
+}
+
+void draw_for_each(const Kernel& kernel, const Tensor& out, const Tensor& p,
+                   const OptionalGenerator& generator) {
+  const int64_t count = out.numel();
+  if (count == 0) return;
+  const PhiloxState random = take_random_numbers(generator, out.device(), count);
+  runtime::ArgumentPack pack;
+  detail::add(pack, written(out));
+  detail::add(pack, p);
+  pack.typed_integer(count, count > INT32_MAX ? DType::i64 : DType::i32);
+  random.add_to(pack);
+  pack.constant(1);
+  LaunchOptions options;
+  options.num_stages = 1;
+  options.grain = 8;
+  launch_packed(kernel, pack, options, grid_1d(ceil_div(count, 1024)), out.device());
 }
 
 }  // namespace tilewise::ops

@@ -7,6 +7,8 @@
 
 #include <optional>
 
+#include "ops/framework/launch.h"
+
 namespace tilewise::ops {
 
 using OptionalGenerator = std::optional<at::Generator>;
@@ -34,5 +36,8 @@ void fill_random(Distribution distribution, const at::Tensor& self,
 // first + {0, ..., range - 1}; a range of 0 is 2^64.
 void fill_integers(const at::Tensor& self, const OptionalGenerator& generator, int64_t first,
                    uint64_t range);
+// Launches a kernel that draws a number for each probability: out, p, both dense.
+void draw_for_each(const Kernel& kernel, const at::Tensor& out, const at::Tensor& p,
+                   const OptionalGenerator& generator);
 
 }  // namespace tilewise::ops

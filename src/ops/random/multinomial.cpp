@@ -31,13 +31,6 @@ const char* refuse_draws(const Tensor& self, const c10::SymInt& num_samples, boo
   return nullptr;
 }
 
-LaunchOptions launch_options() {
-  LaunchOptions options;
-  options.num_stages = 1;
-  options.grain = 8;
-  return options;
-}
-
 // Throws a Refusal if a row has no largest score: a probability is no number, or all are zero.
 void check_largest(const Tensor& largest) {
   const double least = at::amin(largest).item<double>();
@@ -47,17 +40,9 @@ void check_largest(const Tensor& largest) {
 Tensor draw_without_replacement(const Tensor& p, int64_t samples,
                                 const OptionalGenerator& generator) {
   static const Kernel scores("random/multinomial", "scores");
-  const int64_t count = p.numel();
   const Tensor score = allocate_output(
       p.sizes(), {}, p.options().dtype(p.scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
-  const PhiloxState random = take_random_numbers(generator, p.device(), count);
-  runtime::ArgumentPack pack;
-  detail::add(pack, written(score));
-  detail::add(pack, p);
-  pack.typed_integer(count, count > INT32_MAX ? DType::i64 : DType::i32);
-  random.add_to(pack);
-  pack.constant(1);
-  launch_packed(scores, pack, launch_options(), grid_1d(ceil_div(count, 1024)), p.device());
+  draw_for_each(scores, score, p, generator);
   if (samples == 1) {
     auto [largest, categories] = at::max(score, -1, /*keepdim=*/true);
     check_largest(largest);
@@ -105,7 +90,10 @@ Tensor draw_with_replacement(const Tensor& p, int64_t samples, const OptionalGen
   pack.integer(static_cast<int64_t>(std::ceil(std::log2(static_cast<double>(categories)))) + 1);
   random.add_to(pack);
   pack.constant(1);
-  launch_packed(search, pack, launch_options(), grid_1d(ceil_div(count, 1024)), p.device());
+  LaunchOptions options;
+  options.num_stages = 1;
+  options.grain = 8;
+  launch_packed(search, pack, options, grid_1d(ceil_div(count, 1024)), p.device());
   return out;
 }
 
