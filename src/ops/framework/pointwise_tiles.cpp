@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/framework/pointwise_tiles.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
+#include "ops/framework/last_cache.h"
 #include "ops/framework/launch.h"
 
 namespace tilewise::ops {
@@ -33,20 +32,6 @@ bool has_transposed_operand(const at::TensorIteratorBase& iter,
   return false;
 }
 
-// Whether so many bytes, read and written, do not fit a CPU's last cache: an ordinary store of a
-// line that is not in the cache reads it first.
-bool exceeds_last_cache(size_t bytes) {
-  static const size_t last_cache = [] {
-    constexpr size_t kUnknown = size_t{32} << 20;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-    const long size = sysconf(_SC_LEVEL3_CACHE_SIZE);  // NOLINT(google-runtime-int)
-    if (size > 0) return static_cast<size_t>(size);
-#endif
-    return kUnknown;
-  }();
-  return bytes > last_cache;
-}
-
 // Of all operands, repeated elements counted once.
 size_t bytes_touched(const at::TensorIteratorBase& iter) {
   size_t bytes = 0;
@@ -62,7 +47,7 @@ size_t bytes_touched(const at::TensorIteratorBase& iter) {
 }  // namespace
 
 bool streams_outputs(const at::TensorIteratorBase& iter) {
-  if (!iter.device(0).is_cpu() || !exceeds_last_cache(bytes_touched(iter))) return false;
+  if (!iter.device(0).is_cpu() || !fills_last_cache(bytes_touched(iter))) return false;
   // A line that is also read is in the cache already.
   for (int output = 0; output < iter.noutputs(); ++output)
     for (int input = iter.noutputs(); input < iter.ntensors(); ++input)

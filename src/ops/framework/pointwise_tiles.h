@@ -16,7 +16,8 @@ struct PointwiseTile {
   runtime::LaunchOptions options;
 };
 
-// Whether the outputs go past the cache: on a CPU, if they would not stay in it anyway.
+// Whether the outputs go past the cache: on a CPU, if they would not stay in it anyway. An ordinary
+// store of a line that is not in the cache reads it first.
 bool streams_outputs(const at::TensorIteratorBase& iter);
 
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,

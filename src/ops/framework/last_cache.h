@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the CPU's last caches hold, which decides between stores into the cache and past it.
+#pragma once
+
+#include <cstddef>
+
+namespace tilewise::ops {
+
+// Whether an operator that reads and writes so many bytes fills the last caches of the CPUs that
+// PyTorch's threads run on: the end of its output would then push out the beginning.
+bool fills_last_cache(size_t bytes);
+
+}  // namespace tilewise::ops
