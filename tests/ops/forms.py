@@ -22,6 +22,7 @@ WIDER = {
     torch.bfloat16: torch.float32,
     torch.float32: torch.float64,
 }
+INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 # Part of the largest value by which a result may be off (torch.testing's relative tolerance).
 ROUNDING = {torch.float16: 1e-3, torch.bfloat16: 1.6e-2, torch.float32: 1.3e-6}
 
@@ -115,10 +116,14 @@ def assert_no_worse(actual: Any, expected: Any, exact: list[torch.Tensor], what:
     """Where ATen's own result is off, ours is not further from the exact one than twice that."""
     for a, e, x in zip(tensors_of(actual), tensors_of(expected), exact, strict=True):
         assert a.shape == e.shape and a.dtype == e.dtype, what
-        if x.numel() == 0:
-            continue
-        allowed = 2 * (e - x).abs().max() + ROUNDING[x.dtype] * x.abs().max()
-        assert (a - x).abs().max() <= allowed, f"{what}: further from the exact result than ATen"
+        error = torch.where((a == x) | (a.isnan() & x.isnan()), 0, (a - x).abs())
+        numbers = x.isfinite() & e.isfinite()
+        if numbers.any():
+            x, e = x[numbers], e[numbers]
+            allowed = 2 * (e - x).abs().max() + ROUNDING[x.dtype] * x.abs().max()
+        else:
+            allowed = 0
+        assert (error <= allowed).all(), f"{what}: further from the exact result than ATen"
 
 
 # Operators that return an element and its index, and where `dim` is among the arguments. Of equal
@@ -138,6 +143,11 @@ def _selected(op: OpInfo, first: torch.Tensor, args: Any, kwargs: Any, result: A
     if first.dim() == 0 or first.numel() == 0:
         return values, indices
     kept = indices if indices.dim() == first.dim() else indices.unsqueeze(dim)
+    if op.name == "mode" and first.is_cuda:
+        # PyTorch's is any of the most frequent elements there.
+        element = values if values.dim() == first.dim() else values.unsqueeze(dim)
+        assert torch.equal(first.detach().gather(dim, kept).view(values.shape), values)
+        return (first == element).sum(dim), indices.new_empty(0)
     return values, first.detach().gather(dim, kept).view(indices.shape), indices.new_empty(0)
 
 
@@ -155,19 +165,31 @@ def _widen(value: Any) -> Any:
     return value
 
 
+def _widen_integers(value: Any) -> Any:
+    """Of operators that take integers for fp32 numbers."""
+    is_integral = isinstance(value, torch.Tensor) and value.dtype in INTEGERS
+    return value.to(torch.float64) if is_integral else value
+
+
+def _run_wide(op: OpInfo, sample: SampleInput) -> Any:
+    first = sample.input
+    takes_integers = isinstance(first, torch.Tensor) and first.dtype in INTEGERS
+    return _call(op, sample, _widen_integers if takes_integers else _widen)
+
+
 def check_forward(op: OpInfo, sample: SampleInput) -> None:
     """The functional form, on the sample and on a non-contiguous copy of it."""
     compare(
         lambda: _call(op, sample, _clone),
         f"{op.formatted_name} {sample.summary()}",
-        lambda: _call(op, sample, _widen),
+        lambda: _run_wide(op, sample),
     )
     with torch.no_grad():
         strided = sample.transform(_noncontiguous)
     compare(
         lambda: _call(op, strided, _clone),
         f"{op.formatted_name} non-contiguous",
-        lambda: _call(op, strided, _widen),
+        lambda: _run_wide(op, strided),
     )
 
 
@@ -187,7 +209,7 @@ def check_inplace(op: OpInfo, sample: SampleInput) -> None:
     compare(
         run,
         f"{op.formatted_name} in-place {sample.summary()}",
-        lambda: _call(op, sample, _widen),
+        lambda: _run_wide(op, sample),
     )
 
 
@@ -212,7 +234,7 @@ def check_out(op: OpInfo, sample: SampleInput) -> None:
 
     def check(make: Callable[[], torch.Tensor], what: str) -> None:
         try:
-            compare(run_with(make), what, lambda: _call(op, sample, _widen))
+            compare(run_with(make), what, lambda: _run_wide(op, sample))
         except AssertionError:
             # Stock gelu ignores the strides of out= with oneDNN: its functional form is right.
             with tilewise.use():
@@ -228,6 +250,9 @@ def check_out(op: OpInfo, sample: SampleInput) -> None:
             f"{name} out= transposed",
         )
     other = torch.int32 if expected.dtype != torch.int32 else torch.int16
+    if op.name == "bitwise_left_shift" and expected.is_cuda:
+        # PyTorch's kernel stores the int in which C++ shifts 8 and 16 bits: what overflows, too.
+        return
     compare(
         run_with(lambda: torch.zeros_like(expected, dtype=other)), f"{name} out= of another dtype"
     )

@@ -101,6 +101,8 @@ const char* refuse_selection(const Tensor& self, int64_t dim, bool takes_bool,
   if (self.numel() == 0) return "selection from no elements";
   if (is_barebones(self) || (self.scalar_type() == at::kBool && !takes_bool))
     return "selection of this dtype";
+  // What TensorInfo of PyTorch's own kernels holds.
+  if (self.is_cuda() && self.dim() >= 25) return "selection from 25 or more dimensions";
   const int64_t rank = std::max<int64_t>(1, self.dim());
   return dim < -rank || dim >= rank ? "dimension out of range" : nullptr;
 }
