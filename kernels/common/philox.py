@@ -30,7 +30,7 @@ GROUPS = tl.constexpr(256)
 
 
 @triton.jit
-def _philox(seed, c0, c1, c2, c3):
+def philox(seed, c0, c1, c2, c3):
     """tl.philox with both halves of a product from one multiplication, which on GPUs is one
     instruction instead of two; CPUs have vector code for the halves."""
     if on_gpu():
@@ -64,7 +64,7 @@ def draw(seed, offset, offset_in_graph, chunk):
     low = (counter & 0xFFFFFFFF).to(tl.uint32)
     high = (counter >> 32).to(tl.uint32)
     zero = tl.zeros_like(low)
-    return _philox(seed, low, high, zero, zero + 1)
+    return philox(seed, low, high, zero, zero + 1)
 
 
 @triton.jit

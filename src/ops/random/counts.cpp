@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // poisson and binomial.
+#include <ATen/Dispatch.h>
+
+#include <type_traits>
+
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
@@ -10,13 +14,20 @@ namespace tilewise::ops {
 namespace {
 
 // A GPU's numbers stay unseen, as with PyTorch, whose kernels assert; a CPU's are looked at, and
-// PyTorch raises.
+// PyTorch raises. False for NaN.
 bool lie_between(const Tensor& values, double low, double high) {
   if (!values.is_cpu()) return true;
-  const Tensor wide = values.to(at::kDouble).contiguous();
-  const auto* value = wide.const_data_ptr<double>();
+  const Tensor dense = values.contiguous();
   bool all = true;
-  for (int64_t i = 0; i < wide.numel(); ++i) all &= value[i] >= low && value[i] <= high;
+  AT_DISPATCH_FLOATING_TYPES_AND2(
+      at::kHalf, at::kBFloat16, dense.scalar_type(), "lie_between", [&] {
+        using Wide = std::conditional_t<sizeof(scalar_t) == 8, double, float>;
+        const auto* value = dense.const_data_ptr<scalar_t>();
+        for (int64_t i = 0; i < dense.numel(); ++i) {
+          const Wide x = value[i];
+          all &= x >= static_cast<Wide>(low) && x <= static_cast<Wide>(high);
+        }
+      });
   return all;
 }
 
@@ -24,7 +35,9 @@ bool lie_between(const Tensor& values, double low, double high) {
 template <class... Parameters>
 Tensor draw_counts(const Kernel& kernel, const OptionalGenerator& generator, const Tensor& like,
                    const Parameters&... parameters) {
-  constexpr int64_t kBlock = 256;
+  // A GPU's threads loop for an element each. On a CPU the whole tile loops until its last element
+  // has a count: tiles of 64 take two thirds of the time of 256 for Poisson of 200, and 0.55 for 9.
+  const int64_t block = like.is_cpu() ? 64 : 128;
   Tensor out = allocate_output(like.sizes(), {}, like.options());
   const int64_t count = out.numel();
   if (count == 0) return out;
@@ -35,11 +48,11 @@ Tensor draw_counts(const Kernel& kernel, const OptionalGenerator& generator, con
   for (const Tensor& parameter : dense) detail::add(pack, parameter);
   pack.typed_integer(count, DType::i64);
   random.add_to(pack);
-  pack.constant(kBlock);
+  pack.constant(block);
   LaunchOptions options;
   options.num_stages = 1;
-  options.grain = 4;
-  launch_packed(kernel, pack, options, grid_1d(ceil_div(count, kBlock)), out.device());
+  options.grain = 16;
+  launch_packed(kernel, pack, options, grid_1d(ceil_div(count, block)), out.device());
   return out;
 }
 
@@ -49,7 +62,7 @@ struct Poisson : PlainOp {
     return lie_between(self, 0, 1e15) ? nullptr : "poisson: rates";
   }
   static Tensor call(const Tensor& self, OptionalGenerator generator) {
-    static const Kernel kernel("random/counts", "poisson");
+    static const Kernel kernel("random/poisson", "poisson");
     return draw_counts(kernel, generator, self, self);
   }
 };
@@ -64,7 +77,7 @@ struct Binomial : PlainOp {
                                                                   : "binomial: parameters";
   }
   static Tensor call(const Tensor& count, const Tensor& prob, OptionalGenerator generator) {
-    static const Kernel kernel("random/counts", "binomial");
+    static const Kernel kernel("random/binomial", "binomial");
     return draw_counts(kernel, generator, count, count, prob);
   }
 };
