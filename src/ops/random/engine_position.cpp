@@ -41,6 +41,10 @@ bool reach(Follower& follower, const at::mt19937_data_pod& wanted, int64_t limit
 Follower find(std::list<Follower>& kept, const at::mt19937_data_pod& wanted) {
   for (const Follower& follower : kept)
     if (follower.data.seed_ == wanted.seed_ && follower.holds(wanted)) return follower;
+  // Behind a new seed, which may be the old one again.
+  Follower start{at::mt19937(wanted.seed_).data(), 0};
+  start.advance();
+  if (start.holds(wanted)) return start;
   // A generator usually has moved on from where it was seen last, by little if we alone use it;
   // one that cannot be counted, by as much as stock PyTorch has just drawn.
   constexpr int64_t kNear = 64;
@@ -52,8 +56,6 @@ Follower find(std::list<Follower>& kept, const at::mt19937_data_pod& wanted) {
     }
   // From the seed, and beside it from where this seed's engine was seen last: what lies behind a
   // large tensor of stock PyTorch's is then found at the cost of drawing it.
-  Follower start{at::mt19937(wanted.seed_).data(), 0};
-  start.advance();
   std::optional<Follower> latest;
   for (const Follower& follower : kept)
     if (follower.data.seed_ == wanted.seed_ && !follower.is_lost()) {
