@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/llvm/lane_ops.h"
 
+#include <numeric>
 #include <unordered_map>
 
 #include "compiler/ttir/op_table.h"
@@ -17,19 +18,25 @@ std::string LaneOps::splat(const std::string& scalar, ScalarKind kind, int lanes
                    std::to_string(lanes) + " x i32> zeroinitializer");
 }
 
+std::string LaneOps::shuffle(const std::string& value, ScalarKind kind, int lanes,
+                             const std::vector<int>& from) {
+  const std::string type = llvm_type(kind, lanes);
+  std::string indices;
+  for (int lane : from) indices += (indices.empty() ? "i32 " : ", i32 ") + std::to_string(lane);
+  return b_.assign("shufflevector " + type + " " + value + ", " + type + " poison, <" +
+                   std::to_string(from.size()) + " x i32> <" + indices + ">");
+}
+
 std::string LaneOps::slice(const std::string& value, ScalarKind kind, int lanes, int first,
                            int count) {
   if (count == lanes) return value;
-  const std::string type = llvm_type(kind, lanes);
   if (count == 1) {
-    return b_.assign("extractelement " + type + " " + value + ", i64 " + std::to_string(first));
+    return b_.assign("extractelement " + llvm_type(kind, lanes) + " " + value + ", i64 " +
+                     std::to_string(first));
   }
-  std::string indices;
-  for (int lane = first; lane < first + count; ++lane) {
-    indices += (lane > first ? ", i32 " : "i32 ") + std::to_string(lane);
-  }
-  return b_.assign("shufflevector " + type + " " + value + ", " + type + " poison, <" +
-                   std::to_string(count) + " x i32> <" + indices + ">");
+  std::vector<int> from(static_cast<size_t>(count));
+  std::iota(from.begin(), from.end(), first);
+  return shuffle(value, kind, lanes, from);
 }
 
 std::string LaneOps::select(const std::string& condition, const std::string& yes,

@@ -37,6 +37,9 @@ class LaneOps {
   std::string bitcast(const std::string& value, ScalarKind from, ScalarKind to, int lanes);
   std::string splat(const std::string& scalar, ScalarKind kind, int lanes);
   std::string unsigned_minimum(const std::string& value, int64_t bound, ScalarKind kind, int lanes);
+  // Lane i of the result is lane from[i] of the value.
+  std::string shuffle(const std::string& value, ScalarKind kind, int lanes,
+                      const std::vector<int>& from);
   // `count` of the lanes, from `first` on, as a vector.
   std::string slice(const std::string& value, ScalarKind kind, int lanes, int first, int count);
   std::string select(const std::string& condition, const std::string& yes, const std::string& no,

@@ -73,7 +73,7 @@ void NestEmitter::emit_vector_loop(size_t level) {
   std::vector<Bound> bounds = find_bounds();
   known_.clear();
   rest_limit_.clear();
-  if (bounds.empty()) return emit_range(level, "0", extent);
+  if (bounds.empty() || is_reversed(loops_[level - 1])) return emit_range(level, "0", extent);
 
   std::string whole;
   std::string end;
@@ -190,12 +190,10 @@ std::string NestEmitter::emit_iteration(size_t level, const std::string& counter
   const NestLoop& loop = loops_[level - 1];
   scopes_.push_back(std::make_unique<Scope>());
   scopes_.back()->index = counter;
-  const bool reversed = loop.dim == nest_.axis && nest_.roots[0].kind == Root::Kind::scan &&
-                        nest_.roots[0].op->word("reverse", "false") == "true";
-  if (reversed) {
+  if (is_reversed(loop)) {
     TextBuilder::Redirect redirect(b_, scopes_.back()->text);
     scopes_.back()->index =
-        b_.assign("sub i64 " + std::to_string(loop.extent - 1) + ", " + counter);
+        b_.assign("sub i64 " + std::to_string(loop.extent - loop.step) + ", " + counter);
   }
   emit_loop(level + 1);
   std::string body = std::move(scopes_.back()->text);

@@ -75,6 +75,12 @@ class NestEmitter {
   void know(const std::vector<Bound>& bounds, bool holds);
   bool rest_has_effect();
   Scope& scope(int level) { return *scopes_[static_cast<size_t>(level)]; }
+  // A scan from the last element to the first.
+  static bool is_reversed(const Operation& scan) { return scan.word("reverse", "false") == "true"; }
+  bool is_reversed(const NestLoop& loop) const {
+    const Root& root = nest_.roots[0];
+    return loop.dim == nest_.axis && root.kind == Root::Kind::scan && is_reversed(*root.op);
+  }
   bool is_vector_loop(size_t level) const { return static_cast<int>(level) == vector_level_; }
 
   // read_in_place.cpp
@@ -156,6 +162,10 @@ class NestEmitter {
   // emit_reduction.cpp
   void begin_reductions();
   void accumulate(Accumulator& accumulator);
+  std::vector<std::string> scan_lanes(const Root& root, std::vector<std::string> values);
+  bool scans_along_lanes(const Accumulator& accumulator) const {
+    return accumulator.root->kind == Root::Kind::scan && lanes_ > 1 && nest_.axis == vector_dim_;
+  }
   void finish_reductions();
   void finish_reduction(Accumulator& accumulator);
   std::string constant_text(const LaneConstant& constant, ScalarKind kind, int lanes);

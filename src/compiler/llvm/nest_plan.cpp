@@ -28,7 +28,7 @@ class Planner {
 
  private:
   // The dimension along which most elements of memory lie side by side; the last one if there are
-  // several. Scans leave their axis to a sequential loop.
+  // several. Scans take theirs only if it is better than others: see Note [Scans along lanes].
   void choose_vector_dimension() {
     using Key = std::pair<const Value*, IndexMap>;
     const IndexMap identity = nest_identity(nest_);
@@ -73,17 +73,27 @@ class Planner {
         todo.push_back({op.operand(i), operand_map(op, i, map)});
       }
     }
-    bool sequential_axis = false;
     bool one_lane = false;
     for (const Root& root : nest_.roots) {
-      sequential_axis |= root.kind == Root::Kind::scan;
+      if (root.kind == Root::Kind::scan) scan_ = root.op;
       one_lane |= root.is_sequential();
     }
     for (int d = static_cast<int>(nest_.shape.size()) - 1; !one_lane && d >= 0; --d) {
-      if (nest_.shape[d] == 1 || (sequential_axis && d == nest_.axis)) continue;
+      if (nest_.shape[d] == 1 || (scan_ && d == nest_.axis)) continue;
       if (plan_.vector_dim < 0 || score[d] > score[plan_.vector_dim]) plan_.vector_dim = d;
     }
+    if (scan_ && !one_lane && nest_.shape[static_cast<size_t>(nest_.axis)] > 1 &&
+        (plan_.vector_dim < 0 ||
+         (score[nest_.axis] > score[plan_.vector_dim] && combination_cost(*scan_) < kHeavy))) {
+      plan_.vector_dim = nest_.axis;
+    }
     plan_.lanes = choose_lanes();
+  }
+
+  static int combination_cost(const Operation& scan) {
+    int cost = 0;
+    for (const auto& op : scan.regions[0].blocks[0]->operations) cost += op->info->cost;
+    return cost;
   }
 
   // Enough lanes for four independent chains of operations (two on machines with 16 registers), so
@@ -116,10 +126,17 @@ class Planner {
       for (const Value* operand : op.operands) todo.push_back(operand);
     }
     if (plan_.vector_dim < 0) return 1;
+    // Each doubling of the lanes is another step of a scan along them; the chains of its steps
+    // overlap from one register to the next, but for the last one's.
+    const bool along_scan = scan_ && plan_.vector_dim == nest_.axis;
+    if (along_scan) {
+      for (const Value* operand : scan_->operands)
+        widest = std::max(widest, storage_bytes(operand->type.kind));
+    }
     // Long polynomials have more constants than registers are left; eight chains share a reload.
     // gelu of bf16, cycles per vector of Zen 4: 38, 33, 29, 26 with 1, 2, 4, 8.
     const bool is_heavy = plan_.cost >= kHeavy;
-    const int chains = target_.vector_registers < 32 ? 2 : is_heavy ? 8 : 4;
+    const int chains = along_scan ? 1 : target_.vector_registers < 32 ? 2 : is_heavy ? 8 : 4;
     int lanes = std::min(is_heavy ? 128 : 64, std::max(1, chains * target_.vector_bytes / widest));
     const int64_t extent = nest_.shape[static_cast<size_t>(plan_.vector_dim)];
     while (lanes > extent || extent % lanes != 0) lanes /= 2;
@@ -147,6 +164,7 @@ class Planner {
   const Item& nest_;
   const Target& target_;
   LaneAnalysis analysis_;
+  const Operation* scan_ = nullptr;
   NestPlan plan_;
 };
 
@@ -166,6 +184,10 @@ IndexMap nest_identity(const Item& nest) {
   IndexMap map = identity_map(nest.shape);
   if (nest.axis >= 0) map[static_cast<size_t>(nest.axis)] = nest.axis;
   return map;
+}
+
+bool is_reversed_scan(const Root& root) {
+  return root.kind == Root::Kind::scan && root.op->word("reverse", "false") == "true";
 }
 
 bool is_computed_in(const TileProgram& program, const Item& nest, const Value* value) {

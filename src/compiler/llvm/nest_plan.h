@@ -38,6 +38,9 @@ NestPlan plan_nest(const TileProgram& program, const Item& nest, const Target& t
 // The map of a nest's whole shape. A reduction along a dimension of extent 1 still has its loop.
 IndexMap nest_identity(const Item& nest);
 
+// A scan from the last element to the first.
+bool is_reversed_scan(const Root& root);
+
 // A nest that materializes a tensor evaluates it; others read its buffer.
 bool is_computed_in(const TileProgram& program, const Item& nest, const Value* value);
 

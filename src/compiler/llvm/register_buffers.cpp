@@ -51,6 +51,12 @@ class Chooser {
       if (root.kind == Root::Kind::gather) root.views[1].buffer->in_registers = false;
     }
     const NestPlan plan = plan_nest(program_, item, target_);
+    // SROA of LLVM 22 puts the parts of a stack slot together where its last part is written, which
+    // here is not behind the others.
+    for (const Root& root : item.roots) {
+      if (is_reversed_scan(root) && plan.vector_dim == item.axis)
+        for (const BufferView& view : root.views) view.buffer->in_registers = false;
+    }
     const int64_t iterations = plan.iterations();
     if (iterations <= kMostIterations && iterations * plan.cost <= kMostCost) return;
     for (Buffer* buffer : buffers_of(item)) buffer->in_registers = false;

@@ -11,7 +11,7 @@
 namespace tilewise::ops {
 namespace {
 
-// A CPU adds element by element, with the error of it: float32 in float64 there, as ATen does.
+// On a CPU float32 in float64, as ATen does.
 at::ScalarType cumulative_dtype(const Tensor& out) {
   const at::ScalarType dtype = sum_dtype(out.scalar_type());
   return out.is_cpu() && out.scalar_type() == at::kFloat ? at::kDouble : dtype;
