@@ -85,13 +85,16 @@ std::optional<int64_t> engine_position(const at::mt19937& engine) {
   static std::mutex mutex;
   static auto* const kept = new std::list<Follower>;
   const std::lock_guard lock(mutex);
-  Follower found = find(*kept, data);
-  // The most recent first; an older block of the same engine is dropped with the oldest.
-  kept->remove_if([&](const Follower& f) { return f.holds(found.data); });
-  kept->push_front(found);
-  if (kept->size() > kKeptEngines) kept->pop_back();
-  if (found.is_lost()) return std::nullopt;
-  return (found.block - 1) * kBlock + data.next_;
+  if (kept->empty() || !kept->front().holds(data)) {
+    const Follower found = find(*kept, data);
+    // The most recent first; an older block of the same engine is dropped with the oldest.
+    kept->remove_if([&](const Follower& f) { return f.holds(found.data); });
+    kept->push_front(found);
+    if (kept->size() > kKeptEngines) kept->pop_back();
+  }
+  const Follower& latest = kept->front();
+  if (latest.is_lost()) return std::nullopt;
+  return (latest.block - 1) * kBlock + data.next_;
 }
 
 }  // namespace tilewise::ops
