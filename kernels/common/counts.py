@@ -5,7 +5,7 @@ Note [Counts in fp32 and fp64]
 A count is a function of the numbers that Philox gives an element, computed in fp64, so that every
 device and dtype draws the same. Nearly always fp32 knows that count as well: it compares, and both
 sides differ by more than its errors can be. An element for which they do not stays open, and fp64
-decides: for one of 60,000 elements at a Poisson mean of 0.6, of 3,000 at 100, of 400 at 100,000.
+draws it: one of 60,000 elements at a Poisson mean of 0.6, of 3,000 at 100, of 400 at 100,000.
 
 Element i has a counter of its own, offset / 4 + i, and attempt t of its loop stands in word 2 of
 Philox's counter (common/philox.py, Note [Random number layout], has 0 there), so that no two
@@ -23,6 +23,17 @@ from pointwise.series import polynomial
 
 # lgamma(k + 1) - (k + 1/2) log(k) + k - log(2 pi) / 2, over 1 / k, by 1 / k^2: error 7.9e-9.
 _STIRLING_REST = tl.constexpr((-0.000208316126, 0.000707619654, -0.00277104125, 0.0833331967))
+# Stirling's series B_2j / (2j (2j - 1)) by 1 / x^2: error 2e-15 for x >= 9.
+_STIRLING_SERIES = tl.constexpr(
+    (
+        -0.0019175269175269176,
+        0.0008417508417508417,
+        -0.0005952380952380953,
+        0.0007936507936507937,
+        -0.002777777777777778,
+        0.08333333333333333,
+    )
+)
 
 
 @triton.jit
@@ -77,3 +88,16 @@ def narrow_centered(high, low):
 def stirling_rest(reciprocal):
     """What Stirling's formula leaves of log(k!), by 1 / k, k >= 1, in fp32."""
     return reciprocal * polynomial(reciprocal * reciprocal, _STIRLING_REST)
+
+
+@triton.jit
+def log_factorial(k):
+    """log(k!) in fp64, for k < 8 by (k + 8)!. `lgamma` takes twice as many registers."""
+    is_small = k < 8
+    product = tl.full(k.shape, 1.0, k.dtype)
+    for i in tl.static_range(1, 9):
+        product *= tl.where(is_small, k + i, 1.0)
+    x = tl.where(is_small, k + 9, k + 1)
+    r = 1.0 / x
+    series = r * polynomial(r * r, _STIRLING_SERIES) + 0.9189385332046728
+    return (x - 0.5) * tl.log(x) - x + series - tl.log(product)

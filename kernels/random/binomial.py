@@ -11,6 +11,7 @@ from triton.language.extra import libdevice
 from common.counts import (
     draw_attempt,
     element_counters,
+    log_factorial,
     narrow_centered,
     narrow_uniform,
     stirling_rest,
@@ -19,7 +20,6 @@ from common.counts import (
 from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import any_lane
 from pointwise.elementary import light_log, light_reciprocal
-from pointwise.special_gamma import lgamma_of_1_plus
 
 # fp32 decides below this number of trials: counts stay exact, and most are decided.
 _MOST_NARROW_TRIALS = tl.constexpr(1 << 20)
@@ -27,7 +27,8 @@ _MOST_NARROW_TRIALS = tl.constexpr(1 << 20)
 
 @triton.jit
 def _walk(n, p, u):
-    """The count by inversion, in the parameters' dtype, and whether fp32's errors may change it."""
+    """The count of a mean below 10 by inversion, in u's dtype, and whether fp32's errors could
+    change it."""
     is_narrow: tl.constexpr = u.dtype == tl.float32
     probability = tl.exp(n * libdevice.log1p(-p))
     odds = p / (1 - p)
@@ -49,43 +50,43 @@ def _walk(n, p, u):
 
 
 @triton.jit
-def _invert(n, p, seed, counter):
-    """Of means below 10."""
-    bits0, bits1, _bits2, _bits3 = draw_attempt(seed, counter, tl.full([], 0, tl.int32))
-    k, is_open = _walk(n.to(tl.float32), p.to(tl.float32), narrow_uniform(bits0, bits1))
-    is_open = is_open | (n >= _MOST_NARROW_TRIALS)
-    if any_lane(is_open):
-        wide_n = tl.where(is_open, n, 0.0).to(tl.float64)
-        wide_k, _is_open = _walk(wide_n, p.to(tl.float64), wide_uniform(bits0, bits1))
-        k = tl.where(is_open, wide_k.to(tl.float32), k)
-    return k
+def _log_factorials(k, n):
+    """log(k! (n - k)!). One at a time: both at once take 20 registers more of a GPU's threads."""
+    total = tl.zeros_like(n)
+    for i in tl.range(2):
+        total += log_factorial(tl.where(i == 0, k, n - k))
+    return total
 
 
 @triton.jit
-def _try_wide(n, p, bits0, bits1, bits2, bits3):
-    """A count, and whether it is accepted."""
-    n = n.to(tl.float64)
-    p = p.to(tl.float64)
-    u = wide_uniform(bits0, bits1) - 0.5
-    v = wide_uniform(bits2, bits3)
-    spread = tl.sqrt(n * p * (1 - p))
+def _reject_wide(n, p, seed, counter, active):
+    """The count of a mean from 10 on, in fp64; lanes that are not active have such a mean too."""
+    mean = n * p
+    spread = tl.sqrt(mean * (1 - p))
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * p
-    room = 0.5 - tl.abs(u)
-    trial = tl.floor((2 * a / room + b) * u + (n * p + 0.5))
-    is_possible = (trial >= 0) & (trial <= n)
-    is_quick = is_possible & (room >= 0.07) & (v <= 0.92 - 4.2 / b)
-    k = tl.minimum(tl.maximum(trial, 0.0), n)
+    alpha = (2.83 + 5.1 / b) * spread
+    log_odds = tl.log(p / (1 - p))
     mode = tl.floor((n + 1) * p)
-    density = tl.zeros_like(n)
-    # One at a time: all four at once take 200 registers of each of a GPU's threads.
-    for i in tl.range(4):
-        others = tl.where(i < 2, mode, k)
-        factorial = lgamma_of_1_plus(tl.where((i & 1) == 0, others, n - others))
-        density += tl.where(i < 2, factorial, -factorial)
-    density += (k - mode) * tl.log(p / (1 - p))
-    height = tl.log(v * (2.83 + 5.1 / b) * spread / (a / (room * room) + b))
-    return k, is_quick | (is_possible & (height <= density))
+    at_mode = _log_factorials(mode, n) - mode * log_odds
+    count = tl.zeros_like(n)
+    attempt = tl.full([], 0, tl.int32)
+    while any_lane(active):
+        bits0, bits1, bits2, bits3 = draw_attempt(seed, counter, attempt)
+        u = wide_uniform(bits0, bits1) - 0.5
+        v = wide_uniform(bits2, bits3)
+        room = 0.5 - tl.abs(u)
+        trial = tl.floor((2 * a / room + b) * u + (mean + 0.5))
+        is_possible = (trial >= 0) & (trial <= n)
+        is_quick = is_possible & (room >= 0.07) & (v <= 0.92 - 4.2 / b)
+        k = tl.minimum(tl.maximum(trial, 0.0), n)
+        density = at_mode - _log_factorials(k, n) + k * log_odds
+        height = tl.log(v * alpha / (a / (room * room) + b))
+        takes = active & (is_quick | (is_possible & (height <= density)))
+        count = tl.where(takes, k, count)
+        active = active & (takes == 0)
+        attempt += 1
+    return count
 
 
 @triton.jit
@@ -98,25 +99,24 @@ def _shape(k, d, n, inverse_mean, inverse_rest):
 
 
 @triton.jit
-def _reject(n, p, seed, counter, active):
-    """Of means from 10 on; lanes that are not active have parameters of that kind as well."""
-    narrow_n = n.to(tl.float32)
+def _reject_narrow(n, p, seed, counter, active):
+    """The same in fp32, and whether its errors could change it."""
     narrow_p = p.to(tl.float32)
     mean = n.to(tl.float64) * p.to(tl.float64)
     whole = tl.floor(mean + 0.5)
     fraction = (mean + 0.5 - whole).to(tl.float32)
+    mode = tl.floor(mean + p.to(tl.float64))
+    from_mode = (mode - mean).to(tl.float32)
+    whole = whole.to(tl.float32)
+    mode = mode.to(tl.float32)
     narrow_mean = mean.to(tl.float32)
-    is_narrow = n < _MOST_NARROW_TRIALS
-    narrow_n = tl.where(is_narrow, narrow_n, 40.0)
+    narrow_n = n.to(tl.float32)
     spread = tl.sqrt(narrow_mean * (1 - narrow_p))
     b = 1.15 + 2.53 * spread
     a = -0.0873 + 0.0248 * b + 0.01 * narrow_p
     accepted_below = 0.92 - 2e-6 - 4.2 / b
     inverse_mean = 1 / narrow_mean
     inverse_rest = 1 / (narrow_n - narrow_mean)
-    mode = tl.floor(mean + p.to(tl.float64))
-    from_mode = (mode - mean).to(tl.float32)
-    mode = mode.to(tl.float32)
     at_mode = _shape(mode, from_mode, narrow_n, inverse_mean, inverse_rest)
     scale = (2.83 + 5.1 / b) * spread * tl.rsqrt(mode * (narrow_n - mode))
     # 0 and n are that much less likely than 1 and n - 1, for which the formula serves.
@@ -124,7 +124,9 @@ def _reject(n, p, seed, counter, active):
     scale_at_0 = scale * (narrow_n * odds)
     scale_at_n = scale * (narrow_n / odds)
 
-    count = tl.zeros_like(n)
+    count = tl.zeros_like(narrow_n)
+    was_open = active & (n >= _MOST_NARROW_TRIALS)
+    active = active & (n < _MOST_NARROW_TRIALS)
     attempt = tl.full([], 0, tl.int32)
     while any_lane(active):
         bits0, bits1, bits2, bits3 = draw_attempt(seed, counter, attempt)
@@ -135,7 +137,7 @@ def _reject(n, p, seed, counter, active):
         beyond = place - steps
         place_error = 1.5e-6 * tl.abs(place) + 1e-6
         is_on_edge = (beyond < place_error) | (beyond > 1 - place_error)
-        trial = whole.to(tl.float32) + steps
+        trial = whole + steps
 
         # log of height / probability
         k = tl.minimum(tl.maximum(trial, 1.0), narrow_n - 1)
@@ -150,31 +152,59 @@ def _reject(n, p, seed, counter, active):
         is_possible = (trial >= 0) & (trial <= narrow_n)
         is_quick = is_possible & (room >= 0.07) & (v <= accepted_below)
         is_unclear = is_possible & (is_quick == 0) & (tl.abs(excess) <= error)
-        is_open = active & (is_on_edge | is_unclear | (is_narrow == 0))
-        takes = is_quick | (is_possible & (excess < 0))
-        trial = trial.to(n.dtype)
-        if any_lane(is_open):
-            wide_trial, wide_takes = _try_wide(n, p, bits0, bits1, bits2, bits3)
-            trial = tl.where(is_open, wide_trial.to(n.dtype), trial)
-            takes = tl.where(is_open, wide_takes, takes)
-        takes = active & takes
-        count = tl.where(takes, trial, count)
+        is_open = is_on_edge | is_unclear
+        takes = is_open | is_quick | (is_possible & (excess < 0))
+        was_open = was_open | (active & is_open)
+        count = tl.where(active & takes, trial, count)
         active = active & (takes == 0)
         attempt += 1
+    return count, was_open
+
+
+@triton.jit
+def _draw_narrow(n, p, seed, counter):
+    """A count, and whether fp32's errors could change it."""
+    is_large = n.to(tl.float64) * p.to(tl.float64) >= 10
+    count = tl.zeros_like(n).to(tl.float32)
+    is_open = is_large & (n < 0)
+    if any_lane(is_large == 0):
+        small_n = tl.where(is_large, 0.0, n).to(tl.float32)
+        bits0, bits1, _bits2, _bits3 = draw_attempt(seed, counter, tl.full([], 0, tl.int32))
+        count, is_open = _walk(small_n, p.to(tl.float32), narrow_uniform(bits0, bits1))
+        is_open = is_open | (n >= _MOST_NARROW_TRIALS)
+    if any_lane(is_large):
+        large_n = tl.where(is_large, n, 40.0)
+        large_p = tl.where(is_large, p, 0.5)
+        large_count, large_is_open = _reject_narrow(large_n, large_p, seed, counter, is_large)
+        count = tl.where(is_large, large_count, count)
+        is_open = tl.where(is_large, large_is_open, is_open)
+    return count, is_open
+
+
+@triton.jit
+def _draw_wide(n, p, seed, counter):
+    n = n.to(tl.float64)
+    p = p.to(tl.float64)
+    is_large = n * p >= 10
+    count = tl.zeros_like(n)
+    if any_lane(is_large == 0):
+        bits0, bits1, _bits2, _bits3 = draw_attempt(seed, counter, tl.full([], 0, tl.int32))
+        count, _is_open = _walk(tl.where(is_large, 0.0, n), p, wide_uniform(bits0, bits1))
+    if any_lane(is_large):
+        large_n = tl.where(is_large, n, 40.0)
+        large = _reject_wide(large_n, tl.where(is_large, p, 0.5), seed, counter, is_large)
+        count = tl.where(is_large, large, count)
     return count
 
 
 @triton.jit
 def _draw(n, p, seed, counter):
-    count = tl.zeros_like(n)
-    is_large = n.to(tl.float64) * p.to(tl.float64) >= 10
-    if any_lane(is_large == 0):
-        count = _invert(tl.where(is_large, 0.0, n), p, seed, counter).to(n.dtype)
-    if any_lane(is_large):
-        large_n = tl.where(is_large, n, 40.0)
-        large_p = tl.where(is_large, p, 0.5)
-        large = _reject(large_n, large_p, seed, counter, is_large)
-        count = tl.where(is_large, large, count)
+    narrow, is_open = _draw_narrow(n, p, seed, counter)
+    count = narrow.to(n.dtype)
+    if any_lane(is_open):
+        # From the first attempt on: nothing is kept for it, which would take registers.
+        wide = _draw_wide(tl.where(is_open, n, 0.0), p, seed, counter)
+        count = tl.where(is_open, wide.to(n.dtype), count)
     return count
 
 

@@ -11,6 +11,7 @@ from triton.language.extra import libdevice
 from common.counts import (
     draw_attempt,
     element_counters,
+    log_factorial,
     narrow_centered,
     narrow_uniform,
     stirling_rest,
@@ -19,7 +20,6 @@ from common.counts import (
 from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import any_lane
 from pointwise.elementary import light_log, light_reciprocal
-from pointwise.special_gamma import lgamma_of_1_plus
 
 # Rejection in fp32 below this mean: counts stay exact, and most of them are decided.
 _LARGEST_NARROW_RATE = tl.constexpr(1 << 20)
@@ -27,7 +27,8 @@ _LARGEST_NARROW_RATE = tl.constexpr(1 << 20)
 
 @triton.jit
 def _walk(rate, u):
-    """The count by inversion, in u's dtype, and what is left of u, and the count's probability."""
+    """The count of a mean below 10 by inversion, in u's dtype, and whether fp32's errors could
+    change it."""
     probability = tl.exp(-rate)
     rest = u
     k = tl.zeros_like(u)
@@ -48,42 +49,38 @@ def _walk(rate, u):
 
 
 @triton.jit
-def _invert(rate, seed, counter):
-    """Of means below 10."""
-    bits0, bits1, _bits2, _bits3 = draw_attempt(seed, counter, tl.full([], 0, tl.int32))
-    k, is_open = _walk(rate.to(tl.float32), narrow_uniform(bits0, bits1))
-    if any_lane(is_open):
-        wide_rate = tl.where(is_open, rate, 0.0).to(tl.float64)
-        wide_k, _is_open = _walk(wide_rate, wide_uniform(bits0, bits1))
-        k = tl.where(is_open, wide_k.to(tl.float32), k)
-    return k
-
-
-@triton.jit
-def _try_wide(rate, bits0, bits1, bits2, bits3):
-    """A count, and whether it is accepted."""
-    rate = rate.to(tl.float64)
-    u = wide_uniform(bits0, bits1) - 0.5
-    v = wide_uniform(bits2, bits3)
+def _reject_wide(rate, seed, counter, active):
+    """The count of a mean from 10 on, in fp64; lanes that are not active have such a mean too."""
     b = 0.931 + 2.53 * tl.sqrt(rate)
     a = -0.059 + 0.02483 * b
-    room = 0.5 - tl.abs(u)
-    trial = tl.floor((2 * a / room + b) * u + rate + 0.43)
-    is_quick = (room >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
-    is_possible = (trial >= 0) & ((room >= 0.013) | (v <= room))
-    k = tl.maximum(trial, 0.0)
-    density = k * tl.log(rate) - rate - lgamma_of_1_plus(k)
-    height = tl.log(v) + tl.log(1.1239 + 1.1328 / (b - 3.4)) - tl.log(a / (room * room) + b)
-    return k, is_quick | (is_possible & (height <= density))
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    log_rate = tl.log(rate)
+    count = tl.zeros_like(rate)
+    attempt = tl.full([], 0, tl.int32)
+    while any_lane(active):
+        bits0, bits1, bits2, bits3 = draw_attempt(seed, counter, attempt)
+        u = wide_uniform(bits0, bits1) - 0.5
+        v = wide_uniform(bits2, bits3)
+        room = 0.5 - tl.abs(u)
+        trial = tl.floor((2 * a / room + b) * u + rate + 0.43)
+        is_quick = (room >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
+        is_possible = (trial >= 0) & ((room >= 0.013) | (v <= room))
+        k = tl.maximum(trial, 0.0)
+        density = k * log_rate - rate - log_factorial(k)
+        height = tl.log(v * inverse_alpha / (a / (room * room) + b))
+        takes = active & (is_quick | (is_possible & (height <= density)))
+        count = tl.where(takes, k, count)
+        active = active & (takes == 0)
+        attempt += 1
+    return count
 
 
 @triton.jit
-def _reject(rate, seed, counter, active):
-    """Of means from 10 on; rates of lanes that are not active are 10."""
+def _reject_narrow(rate, seed, counter, active):
+    """The same in fp32, and whether its errors could change it."""
     narrow = rate.to(tl.float32)
     whole = tl.floor(rate)
     fraction = (rate - whole).to(tl.float32)
-    is_narrow = narrow < _LARGEST_NARROW_RATE
     b = 0.931 + 2.53 * tl.sqrt(narrow)
     a = -0.059 + 0.02483 * b
     inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
@@ -91,6 +88,8 @@ def _reject(rate, seed, counter, active):
     inverse_rate = light_reciprocal(narrow)
 
     count = tl.zeros_like(rate)
+    was_open = active & (narrow >= _LARGEST_NARROW_RATE)
+    active = active & (narrow < _LARGEST_NARROW_RATE)
     attempt = tl.full([], 0, tl.int32)
     while any_lane(active):
         bits0, bits1, bits2, bits3 = draw_attempt(seed, counter, attempt)
@@ -119,28 +118,54 @@ def _reject(rate, seed, counter, active):
         is_impossible = (trial < 0) | ((room < 0.013) & (v > 1.001 * room))
         is_unclear = (room < 0.013) | (tl.abs(excess) <= error)
         is_open = is_on_edge | (is_unclear & (is_quick == 0) & (is_impossible == 0))
-        is_open = active & (is_open | (is_narrow == 0))
-        takes = is_quick | ((is_impossible == 0) & (excess < 0))
-        if any_lane(is_open):
-            wide_trial, wide_takes = _try_wide(rate, bits0, bits1, bits2, bits3)
-            trial = tl.where(is_open, wide_trial.to(rate.dtype), trial)
-            takes = tl.where(is_open, wide_takes, takes)
-        takes = active & takes
-        count = tl.where(takes, trial, count)
+        takes = is_open | is_quick | ((is_impossible == 0) & (excess < 0))
+        was_open = was_open | (active & is_open)
+        count = tl.where(active & takes, trial, count)
         active = active & (takes == 0)
         attempt += 1
+    return count, was_open
+
+
+@triton.jit
+def _draw_narrow(rate, seed, counter):
+    """A count, and whether fp32's errors could change it."""
+    is_large = rate >= 10
+    count = tl.zeros_like(rate)
+    is_open = is_large & (rate < 0)
+    if any_lane(is_large == 0):
+        small = tl.where(is_large, 0.0, rate).to(tl.float32)
+        bits0, bits1, _bits2, _bits3 = draw_attempt(seed, counter, tl.full([], 0, tl.int32))
+        small_count, is_open = _walk(small, narrow_uniform(bits0, bits1))
+        count = small_count.to(rate.dtype)
+    if any_lane(is_large):
+        large = tl.where(is_large, rate, 10.0)
+        large_count, large_is_open = _reject_narrow(large, seed, counter, is_large)
+        count = tl.where(is_large, large_count, count)
+        is_open = tl.where(is_large, large_is_open, is_open)
+    return count, is_open
+
+
+@triton.jit
+def _draw_wide(rate, seed, counter):
+    rate = rate.to(tl.float64)
+    is_large = rate >= 10
+    count = tl.zeros_like(rate)
+    if any_lane(is_large == 0):
+        bits0, bits1, _bits2, _bits3 = draw_attempt(seed, counter, tl.full([], 0, tl.int32))
+        count, _is_open = _walk(tl.where(is_large, 0.0, rate), wide_uniform(bits0, bits1))
+    if any_lane(is_large):
+        large = _reject_wide(tl.where(is_large, rate, 10.0), seed, counter, is_large)
+        count = tl.where(is_large, large, count)
     return count
 
 
 @triton.jit
 def _draw(rate, seed, counter):
-    count = tl.zeros_like(rate)
-    is_large = rate >= 10
-    if any_lane(is_large == 0):
-        count = _invert(tl.where(is_large, 0.0, rate), seed, counter).to(rate.dtype)
-    if any_lane(is_large):
-        large = _reject(tl.where(is_large, rate, 10.0), seed, counter, is_large)
-        count = tl.where(is_large, large, count)
+    count, is_open = _draw_narrow(rate, seed, counter)
+    if any_lane(is_open):
+        # From the first attempt on: nothing is kept for it, which would take registers.
+        wide = _draw_wide(tl.where(is_open, rate, 0.0), seed, counter)
+        count = tl.where(is_open, wide.to(rate.dtype), count)
     return count
 
 
