@@ -3,6 +3,7 @@
 #include "compiler/compiler.h"
 #include "compiler/llvm/kernel_emitter.h"
 #include "compiler/llvm/register_buffers.h"
+#include "compiler/llvm/vector_width.h"
 #include "compiler/passes/build_schedule.h"
 #include "compiler/passes/inline_calls.h"
 #include "compiler/passes/materialize_shared.h"
@@ -52,6 +53,7 @@ Lowered lower_to_tile(std::string_view ttir, const Target& target) {
 
 std::string emit_module(const Lowered& lowered, const Target& target) {
   ModuleText module(target);
+  module.set_vector_bytes(choose_vector_bytes(lowered.programs[0], target));
   for (size_t i = 1; i < lowered.programs.size(); ++i) {
     const std::string text =
         KernelEmitter(lowered.programs[i], lowered.uses[i], module).emit_scalar_function();

@@ -27,6 +27,9 @@ struct NestPlan {
   int vector_level = 0;         // 0: there is no vector loop.
   int axis_level = 0;           // Of the nest's reductions and scans.
   int cost = 0;                 // Of one lane, in additions.
+  int work = 0;                 // The same without addresses, masks and loads.
+  bool converts = false;        // Elements have more than one size.
+  bool prefetches = false;      // See Note [Long nests prefetch] in nest_emitter.h.
   std::vector<NestLoop> loops;  // loops[level - 1], outermost first.
 
   // How often the innermost body runs.

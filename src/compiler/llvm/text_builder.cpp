@@ -138,7 +138,7 @@ std::string ModuleText::whole_text(const std::string& kernel) const {
   for (const std::string& declaration : declarations_) text += declaration + "\n";
   if (uses_math_) text += math_declarations(target_);
   for (const auto& [name, function] : functions_) text += function;
-  const std::string bits = std::to_string(target_.vector_bytes * 8);
+  const std::string bits = std::to_string(vector_bytes_ * 8);
   // Without it, LLVM spills vectors where the caller's stack happens to end: three times out of
   // four each spill and reload then crosses a cache line. gelu of (1024, 4096) f32: 2250 us,
   // aligned 1750.

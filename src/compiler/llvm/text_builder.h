@@ -78,7 +78,8 @@ class TextBuilder {
 // What stands in the module beside the kernel.
 class ModuleText {
  public:
-  explicit ModuleText(const Target& target) : target_(target) {}
+  explicit ModuleText(const Target& target)
+      : target_(target), vector_bytes_(target.vector_bytes) {}
 
   const Target& target() const { return target_; }
   void declare(const std::string& declaration) { declarations_.insert(declaration); }
@@ -88,11 +89,14 @@ class ModuleText {
   std::string math(MathOp op, FloatType type, int lanes);
   // A constant array; returns its name, with its @.
   std::string global(const std::string& initializer);
+  // Of the vector registers that LLVM uses; the target's if it is not called.
+  void set_vector_bytes(int bytes) { vector_bytes_ = bytes; }
   // The module with the kernel's function.
   std::string whole_text(const std::string& kernel) const;
 
  private:
   const Target& target_;
+  int vector_bytes_;
   std::set<std::string> declarations_;
   std::map<std::string, std::string> functions_;
   std::string globals_;
