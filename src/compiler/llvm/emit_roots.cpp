@@ -78,8 +78,9 @@ void NestEmitter::emit_store(const Root& root) {
   if (op.word("cacheModifier") == "cs" && mask.empty() && lanes_ > 1) {
     return memory_.store_streaming(address_of(pointer, lanes_), kind, as_vector(value), lanes_);
   }
-  memory_.store(address_of(pointer, lanes_), kind, lanes_ == 1 ? value.text : as_vector(value),
-                mask, lanes_);
+  const LaneAddress address = address_of(pointer, lanes_);
+  if (prefetches_ && mask.empty()) memory_.prefetch(address, kind, lanes_, true);
+  memory_.store(address, kind, lanes_ == 1 ? value.text : as_vector(value), mask, lanes_);
 }
 
 void NestEmitter::emit_materialize(const Root& root, const TileValue& value) {

@@ -61,8 +61,9 @@ TileValue NestEmitter::evaluate_load(const Operation& op, const IndexMap& map) {
     return !value ? std::string() : uniform ? value->text : as_vector(*value);
   };
   out.form = uniform ? TileValue::Form::uniform : TileValue::Form::vector;
-  out.text = memory_.load(address_of(pointer, lanes), out.kind, text(mask),
-                          mask ? text(other) : std::string(), lanes);
+  const LaneAddress address = address_of(pointer, lanes);
+  if (prefetches_ && !mask) memory_.prefetch(address, out.kind, lanes, false);
+  out.text = memory_.load(address, out.kind, text(mask), mask ? text(other) : std::string(), lanes);
   return out;
 }
 

@@ -113,6 +113,20 @@ void MemoryOps::store(const LaneAddress& address, ScalarKind kind, const std::st
           " " + to + ", " + flags + " " + flag + ")");
 }
 
+void MemoryOps::prefetch(const LaneAddress& address, ScalarKind kind, int lanes, bool writes) {
+  constexpr int kLine = 64;
+  // gelu of (960, 4096) f32, one core: 2750 us without, 1710 with 2048, 1770 with 4096.
+  constexpr int kAhead = 2048;
+  if (lanes == 1 || address.form != LaneAddress::Form::contiguous) return;
+  module_.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)");
+  for (int byte = 0; byte < lanes * storage_bytes(kind); byte += kLine) {
+    const std::string line = b_.assign("getelementptr i8, ptr " + address.base + ", i64 " +
+                                       std::to_string(kAhead + byte));
+    b_.line("call void @llvm.prefetch.p0(ptr " + line + ", i32 " + (writes ? "1" : "0") +
+            ", i32 3, i32 1)");
+  }
+}
+
 void MemoryOps::store_streaming(const LaneAddress& address, ScalarKind kind,
                                 const std::string& value, int lanes) {
   const int vector_bytes = module_.target().vector_bytes;

@@ -31,6 +31,9 @@ class MemoryOps {
   void store(const LaneAddress& address, ScalarKind kind, const std::string& value,
              const std::string& mask, int lanes, int alignment = 0);
 
+  // Asks for the lines that the lanes' access will meet a few chunks later. Contiguous lanes only.
+  void prefetch(const LaneAddress& address, ScalarKind kind, int lanes, bool writes);
+
   // All lanes, past the cache where their address is a multiple of the vector registers' size;
   // otherwise an ordinary store.
   void store_streaming(const LaneAddress& address, ScalarKind kind, const std::string& value,

@@ -20,7 +20,8 @@ NestEmitter::NestEmitter(KernelEmitter& kernel, const Item& nest)
       vector_level_(plan_.vector_level),
       axis_level_(plan_.axis_level),
       lanes_(plan_.lanes),
-      loops_(plan_.loops) {}
+      loops_(plan_.loops),
+      prefetches_(plan_.prefetches && nest.parent && !nest.parent->owner) {}
 
 void NestEmitter::emit() {
   scopes_.push_back(std::make_unique<Scope>());

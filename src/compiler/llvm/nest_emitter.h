@@ -7,6 +7,11 @@
 // such masks hold, chunks where they are evaluated, and the rest, where they are all false (left
 // out if no root has an effect there). A condition that is uniform along the vector dimension makes
 // the bound 0.
+//
+// Note [Long nests prefetch]: a chunk of long functions fills the processor's window, so that it
+// does not come to the next chunk's loads while it waits for this one's. Such a nest asks for its
+// inputs' and outputs' lines some chunks ahead. Not in the loops of a kernel: these may walk along
+// another dimension. Nests that take less time than their memory does would be slower with it.
 #pragma once
 
 #include <map>
@@ -183,6 +188,7 @@ class NestEmitter {
   const int axis_level_;
   const int lanes_;
   const std::vector<NestLoop>& loops_;
+  const bool prefetches_;  // See Note [Long nests prefetch].
   std::vector<std::unique_ptr<Scope>> scopes_;
   std::map<Key, bool> known_;  // Masks that are known in the part of the vector loop at hand.
   std::vector<Accumulator> accumulators_;
