@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ATen/ops/as_strided_native.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/glu_meta.h>
@@ -22,36 +22,38 @@ TILEWISE_STRUCTURED(Glu, "glu");
 
 const char* refuse_glu_backward(const Tensor& grad_output, const Tensor& self, int64_t dim) {
   if (self.dim() == 0 || dim < -self.dim() || dim >= self.dim()) return "glu: no such dimension";
-  if (self.size(dim) % 2 != 0 || grad_output.scalar_type() != self.scalar_type())
-    return "glu: arguments do not fit";
-  c10::DimVector half(self.sizes());
-  half[static_cast<size_t>(dim < 0 ? dim + self.dim() : dim)] /= 2;
-  return grad_output.sizes() == at::IntArrayRef(half) ? nullptr : "glu: arguments do not fit";
+  if (dim < 0) dim += self.dim();
+  bool fits = grad_output.dim() == self.dim() && grad_output.scalar_type() == self.scalar_type();
+  for (int64_t d = 0; fits && d < self.dim(); ++d)
+    fits = self.size(d) == grad_output.size(d) * (d == dim ? 2 : 1);
+  return fits ? nullptr : "glu: arguments do not fit";
 }
 
-// A view of the first or second half along `dim`. `narrow` goes through the dispatcher three times;
-// four views of it would take longer than all else in a small call.
-Tensor half_of(const Tensor& tensor, int64_t dim, int64_t which) {
-  c10::DimVector sizes(tensor.sizes());
-  const auto d = static_cast<size_t>(dim);
-  sizes[d] /= 2;
-  const int64_t offset = tensor.storage_offset() + which * sizes[d] * tensor.stride(dim);
-  return at::native::as_strided_tensorimpl(tensor, sizes, tensor.strides(), offset);
-}
-
-// Both halves of the gradient are outputs of one kernel.
+// Both halves of the gradient are outputs of one kernel. Whole tensors are the iterator's operands,
+// in the shape of a half, and the second halves are other addresses: four views would take as long
+// as all else in a small call.
 void glu_backward(const Tensor& grad_output, const Tensor& self, int64_t dim,
                   const Tensor& grad_input) {
   static PointwiseFunction function("activation:glu_backward", kFloating);
   if (dim < 0) dim += self.dim();
   auto iter = at::TensorIteratorConfig()
+                  .set_check_mem_overlap(false)  // two outputs are one tensor
+                  .check_all_same_dtype(false)   // they are
                   .resize_outputs(false)
-                  .add_owned_output(half_of(grad_input, dim, 0))
-                  .add_owned_output(half_of(grad_input, dim, 1))
+                  .declare_static_shape(grad_output.sizes())
+                  .add_output(grad_input)
+                  .add_output(grad_input)
                   .add_const_input(grad_output)
-                  .add_owned_const_input(half_of(self, dim, 0))
-                  .add_owned_const_input(half_of(self, dim, 1))
+                  .add_const_input(self)
+                  .add_const_input(self)
                   .build();
+  const auto move_to_second_half = [&](int operand, const Tensor& tensor) {
+    const int64_t elements = grad_output.size(dim) * tensor.stride(dim);
+    auto* first = static_cast<char*>(iter.data_ptr(operand));
+    iter.unsafe_replace_operand(operand, first + elements * tensor.element_size());
+  };
+  move_to_second_half(1, grad_input);
+  move_to_second_half(4, self);
   function.run(iter, self.scalar_type(), {});
 }
 
@@ -71,6 +73,10 @@ struct GluBackwardOut : PlainOp {
   static const char* refuse(const Tensor& grad_output, const Tensor& self, int64_t dim,
                             const Tensor& grad_input) {
     if (grad_input.scalar_type() != self.scalar_type()) return "out= of another dtype";
+    if (at::has_internal_overlap(grad_input) == at::MemOverlap::Yes ||
+        at::get_overlap_status(grad_input, grad_output) == at::MemOverlapStatus::Partial ||
+        at::get_overlap_status(grad_input, self) == at::MemOverlapStatus::Partial)
+      return "out= overlaps";
     return refuse_glu_backward(grad_output, self, dim);
   }
   static Tensor& call(const Tensor& grad_output, const Tensor& self, int64_t dim,
