@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tensors whose elements follow from their index: arange, linspace, logspace, eye.
 
-Numbers are computed in fp64 (int64 for `integers`), as ATen's CPU kernels do, and rounded once.
+Numbers are computed in fp64 (int64 for `integers`), as ATen's CPU kernels do, and rounded once;
+linspace of integers on a GPU is the exception.
 `stride`: of the 1-d result, in elements.
 """
 
@@ -9,6 +10,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import on_gpu
 from pointwise.series import polynomial
 
 
@@ -65,8 +67,14 @@ def between(out_ptr, n, stride, start, end, step, base, POWER: tl.constexpr, BLO
     stands for another. Grid cdiv(n, BLOCK).
     """
     index, mask = _positions(n, BLOCK)
-    from_start = start + step * index.to(tl.float64)
-    from_end = end - step * (n - 1 - index).to(tl.float64)
+    if on_gpu() and out_ptr.dtype.element_ty.is_int():
+        # ATen's GPU kernel counts in fp32: what that rounds decides on whole numbers.
+        step_f32 = (end.to(tl.float32) - start.to(tl.float32)) / (n - 1).to(tl.float32)
+        from_start = tl.fma(step_f32, index.to(tl.float32), start.to(tl.float32))
+        from_end = tl.fma(-step_f32, (n - 1 - index).to(tl.float32), end.to(tl.float32))
+    else:
+        from_start = start + step * index.to(tl.float64)
+        from_end = end - step * (n - 1 - index).to(tl.float64)
     value = tl.where(index < n // 2, from_start, from_end)
     if POWER == 2:
         value = _power_of_2(value * base)

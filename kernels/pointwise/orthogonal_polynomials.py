@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import on_gpu
 from pointwise.arithmetic import any_lane, quotient
 
 
@@ -17,6 +18,17 @@ def _order(n):
     """As the conversion to int64: what does not fit is negative, which is no order."""
     whole = libdevice.trunc(n)
     return tl.where(tl.abs(whole) < 9.223372036854775808e18, whole, -1.0)
+
+
+@triton.jit
+def _saturated_order(n):
+    """On GPUs that conversion ends at the largest integer, whose recurrence ends in NaN."""
+    whole = _order(n)
+    if on_gpu():
+        limit = 9.223372036854775808e18
+        return tl.where(n >= limit, limit, whole)
+    else:
+        return whole
 
 
 @triton.jit
@@ -100,56 +112,56 @@ def _fourth_kind(x, n, FROM: tl.constexpr, SHIFTED: tl.constexpr):
 @triton.jit
 def chebyshev_t(x, n):
     x, n = tl.broadcast(x, n)
-    return _first_kind(x, _order(n), 6)
+    return _first_kind(x, _saturated_order(n), 6)
 
 
 @triton.jit
 def chebyshev_u(x, n):
     x, n = tl.broadcast(x, n)
-    return _second_kind(x, _order(n), 8)
+    return _second_kind(x, _saturated_order(n), 8)
 
 
 @triton.jit
 def chebyshev_v(x, n):
     x, n = tl.broadcast(x, n)
-    return _third_kind(x, _order(n), 8)
+    return _third_kind(x, _saturated_order(n), 8)
 
 
 @triton.jit
 def chebyshev_w(x, n):
     x, n = tl.broadcast(x, n)
-    return _fourth_kind(x, _order(n), 8, False)
+    return _fourth_kind(x, _saturated_order(n), 8, False)
 
 
 @triton.jit
 def shifted_chebyshev_t(x, n):
     x, n = tl.broadcast(x, n)
-    return _first_kind(x + x - 1, _order(n), 6)
+    return _first_kind(x + x - 1, _saturated_order(n), 6)
 
 
 @triton.jit
 def shifted_chebyshev_u(x, n):
     x, n = tl.broadcast(x, n)
-    return _second_kind(x + x - 1, _order(n), 6)
+    return _second_kind(x + x - 1, _saturated_order(n), 6)
 
 
 @triton.jit
 def shifted_chebyshev_v(x, n):
     x, n = tl.broadcast(x, n)
-    return _third_kind(x + x - 1, _order(n), 6)
+    return _third_kind(x + x - 1, _saturated_order(n), 6)
 
 
 @triton.jit
 def shifted_chebyshev_w(x, n):
     x, n = tl.broadcast(x, n)
-    return _fourth_kind(x + x - 1, _order(n), 4, True)
+    return _fourth_kind(x + x - 1, _saturated_order(n), 4, True)
 
 
 @triton.jit
 def _hermite(x, n, SCALE: tl.constexpr):
     """p_k = SCALE (x p_(k-1) - (k - 1) p_(k-2)); NaN beyond the order from which all overflows."""
     limit: tl.constexpr = 512 if x.dtype == tl.float64 else 128
-    whole = _order(n)
+    whole = _saturated_order(n)
     p = tl.full(x.shape, 1.0, x.dtype)
     first = SCALE * x
     q = first
@@ -199,7 +211,8 @@ def laguerre_l(x, n):
 @triton.jit
 def legendre_p(x, n):
     x, n = tl.broadcast(x, n)
-    whole = _order(n)
+    # Within [-1, 1] the recurrence would not end.
+    whole = tl.where(tl.abs(x) <= 1, _order(n), _saturated_order(n))
     p = tl.full(x.shape, 1.0, x.dtype)
     q = x
     k = 1.0

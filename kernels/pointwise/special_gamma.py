@@ -355,22 +355,22 @@ def trigamma(x):
 
 
 @triton.jit
-def _zeta_sum(s, q):
-    """In f64: terms one by one up to 9, the rest by Euler-Maclaurin. Lanes end on their own; the
-    loop is bounded for q that adding 1 does not change."""
+def _zeta_of_positive(s, q):
+    """In f64, for q > 0: terms one by one up to 9, the rest by Euler-Maclaurin. Lanes end on their
+    own."""
     total = libdevice.pow(q, -s)
     a = q
     b = tl.zeros_like(total)
     done = total != total
     steps = 0
     active = ~done
-    while any_lane(active) & (steps < 20000):
+    while any_lane(active):
         a = tl.where(active, a + 1, a)
         b = tl.where(active, libdevice.pow(a, -s), b)
         total = tl.where(active, total + b, total)
         done = done | (active & (tl.abs(b) < tl.abs(total) * 1.11e-16))
         steps += 1
-        active = ~done & ((a <= 9) | (steps < 9))
+        active = ~done & (steps < 9)
     tail = total + b * a / (s - 1) - 0.5 * b
     total = tl.where(done, total, tail)
     factor = tl.full(total.shape, 1.0, tl.float64)
@@ -386,6 +386,25 @@ def _zeta_sum(s, q):
 
 
 @triton.jit
+def _zeta_of_valid(s, q):
+    """For q < 0, a whole s: the terms up to 0 are those of two other sums, with (-1)^s, so that
+    their number does not matter."""
+    is_negative = q < 0
+    above = tl.where(is_negative, q - tl.floor(q), q)
+    total = _zeta_of_positive(s, above)
+    if any_lane(is_negative):
+        below = tl.where(is_negative, tl.ceil(q) - q, 1.0)
+        beyond = tl.where(is_negative, 1 - q, 1.0)
+        far = _zeta_of_positive(s, beyond)
+        # NaN where all terms underflow.
+        terms = _zeta_of_positive(s, below) - tl.where(far == far, far, 0.0)
+        is_odd = s * 0.5 != tl.floor(s * 0.5)
+        terms = tl.where(is_odd, -terms, terms)
+        total = tl.where(is_negative, total + terms, total)
+    return total
+
+
+@triton.jit
 def zeta(s, q):
     """Hurwitz: the sum of (q + k)^-s. f32 too is computed in f64, as ATen's on the CPU."""
     s, q = tl.broadcast(s, q)
@@ -394,7 +413,7 @@ def zeta(s, q):
     is_pole = (wide_q <= 0) & (wide_q == tl.floor(wide_q))
     is_undefined = (wide_q <= 0) & (wide_s != tl.floor(wide_s))
     valid = (wide_s > 1) & ~is_pole & ~is_undefined
-    total = _zeta_sum(tl.where(valid, wide_s, 2.0), tl.where(valid, wide_q, 1.0))
+    total = _zeta_of_valid(tl.where(valid, wide_s, 2.0), tl.where(valid, wide_q, 1.0))
     total = tl.where(is_undefined, float("nan"), total)
     total = tl.where(is_pole, float("inf"), total)
     total = tl.where(wide_s > 1, total, float("nan"))

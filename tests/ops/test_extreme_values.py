@@ -32,8 +32,8 @@ UNBOUNDED = ("special_zeta", "polynomial")
 # ATen's igamma(1e-38, 1) is 0.999997 or, one denormal below, 0.
 INEXACT_IN_ATEN = ("igamma", "igammac")
 # Functions that cross zero elsewhere than at 0, with the error of what cancels there.
-# airy_ai(-63) is the sine of 333, whose last bit in fp32 is 3e-5.
-CANCELLATION = {"digamma": 1e-6, "special_airy_ai": 3e-6}
+# airy_ai(-127) is 0.17 times the sine of 954, whose last bit in fp32 is 6e-5.
+CANCELLATION = {"digamma": 1e-6, "special_airy_ai": 1.1e-5}
 # ATen's kernels trap or raise for INT_MIN / -1 and division by zero; tested below.
 DIVISIONS = ("div", "floor_divide", "fmod", "remainder", "gcd", "lcm")
 # max and min of zeros with different signs: IEEE 754 leaves the sign open.

@@ -231,6 +231,8 @@ void write_between(const Scalar& start, const Scalar& end, int64_t steps, const 
     last = std::trunc(last);
   }
   const double step = steps == 1 ? 0 : (last - first) / static_cast<double>(steps - 1);
+  // One power is that of the number as it was given.
+  if (steps == 1 && base.has_value()) first = start.toDouble();
   if (steps == 1) last = first;
   // Powers of 2 serve for those of another base, but for fp64, which they would not fill.
   int64_t power = base.has_value() ? 1 : 0;

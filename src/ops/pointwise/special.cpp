@@ -62,6 +62,8 @@ struct Mvlgamma : StructuredOp<UnaryFloatWith<int64_t>> {
   static const char* refuse(const Tensor& self, int64_t p, const auto&... out) {
     if (((out.scalar_type() != self.scalar_type()) || ...)) return "out= of another dtype";
     if (!at::isFloatingType(self.scalar_type())) return "mvlgamma: not a float";
+    // The sum of PyTorch's composite has no input's strides.
+    if (!self.is_contiguous()) return "mvlgamma: strided input";
     return p >= 1 && p <= kLargest ? nullptr : "mvlgamma: dimension";
   }
   void impl(const Tensor&, int64_t p, const Tensor&) {
