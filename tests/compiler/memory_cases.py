@@ -39,6 +39,14 @@ def strided_kernel(x_ptr, y_ptr, n, stride, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def backward_kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+    offs = tl.arange(0, BLOCK)
+    mask = offs < n
+    x = tl.load(x_ptr + n - 1 - offs, mask=mask, other=0)
+    tl.store(y_ptr + n - 1 - offs, x, mask=mask)
+
+
+@triton.jit
 def rectangle_kernel(x_ptr, y_ptr, m, n, M: tl.constexpr, N: tl.constexpr):
     r = tl.arange(0, M)[:, None]
     c = tl.arange(0, N)[None, :]
@@ -116,6 +124,8 @@ def _copy_cases(kind: str) -> list[Case]:
              [x, zero, N], {1: third}),
         Case(f"window_{kind}", window_kernel, pointers | {"first": "i32", "last": "i32"}, block,
              (1,), [x, zero, 21, 21 + N], {1: x}),
+        Case(f"backward_{kind}", backward_kernel, pointers | {"n": "i32"}, block, (1,),
+             [x, zero, N], {1: x}),
         Case(f"strided_{kind}", strided_kernel, pointers | {"n": "i32", "stride": "i32"}, block,
              (1,), [strided, strided_out, N, 3], {1: expected}),
     ]  # fmt: skip

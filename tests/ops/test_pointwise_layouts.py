@@ -127,3 +127,14 @@ def test_results_keep_the_memory_format(dtype: torch.dtype) -> None:
             actual = call()
         torch.testing.assert_close(actual, expected)
         assert actual.stride() == expected.stride() and actual.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("dtype", (torch.bool, torch.int8, torch.bfloat16, torch.float64), ids=str)
+def test_neighbors_from_the_last_to_the_first(dtype: torch.dtype) -> None:
+    """Rows that end within a vector, and of several."""
+    for shape in ((1000,), (5, 129), (3, 7, 2000), (4, 3)):
+        x = _random(*shape, dtype=dtype)
+        for dims in ((-1,), tuple(range(len(shape)))):
+            expected = x.flip(dims)
+            with tilewise.use(strict=True):
+                assert torch.equal(x.flip(dims), expected)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/llvm/memory_ops.h"
 
+#include <numeric>
+
 namespace tilewise::compiler {
 
 std::string step_constant(ScalarKind kind, int lanes) {
@@ -48,8 +50,31 @@ std::string MemoryOps::pointers(const LaneAddress& address, ScalarKind kind, int
                    llvm_type(ScalarKind::i64, lanes) + " " + steps);
 }
 
+bool MemoryOps::is_backward(const LaneAddress& address, int lanes) {
+  return lanes > 1 && address.form == LaneAddress::Form::strided && address.stride == "-1";
+}
+
+LaneAddress MemoryOps::forward(const LaneAddress& address, ScalarKind kind, int lanes) {
+  const std::string first = b_.assign("getelementptr " + llvm_storage_type(kind, 1) + ", ptr " +
+                                      address.base + ", i64 " + std::to_string(1 - lanes));
+  return {LaneAddress::Form::contiguous, first, ""};
+}
+
+std::string MemoryOps::reversed(const std::string& value, ScalarKind kind, int lanes) {
+  if (value.empty()) return value;
+  std::vector<int> from(static_cast<size_t>(lanes));
+  std::iota(from.rbegin(), from.rend(), 0);
+  return ops_.shuffle(value, kind, lanes, from);
+}
+
 std::string MemoryOps::load(const LaneAddress& address, ScalarKind kind, const std::string& mask,
                             const std::string& other, int lanes, int alignment) {
+  if (is_backward(address, lanes)) {
+    const std::string value =
+        load(forward(address, kind, lanes), kind, reversed(mask, ScalarKind::i1, lanes),
+             reversed(other, kind, lanes), lanes);
+    return reversed(value, kind, lanes);
+  }
   const std::string type = llvm_storage_type(kind, lanes);
   if (alignment == 0) alignment = storage_bytes(kind);
   const std::string align = "align " + std::to_string(alignment);
@@ -86,6 +111,10 @@ std::string MemoryOps::load(const LaneAddress& address, ScalarKind kind, const s
 
 void MemoryOps::store(const LaneAddress& address, ScalarKind kind, const std::string& value,
                       const std::string& mask, int lanes, int alignment) {
+  if (is_backward(address, lanes)) {
+    return store(forward(address, kind, lanes), kind, reversed(value, kind, lanes),
+                 reversed(mask, ScalarKind::i1, lanes), lanes);
+  }
   const std::string type = llvm_storage_type(kind, lanes);
   if (alignment == 0) alignment = storage_bytes(kind);
   const std::string align = "align " + std::to_string(alignment);

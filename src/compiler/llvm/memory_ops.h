@@ -42,6 +42,10 @@ class MemoryOps {
   bool has_streaming_stores() const { return has_streaming_stores_; }
 
  private:
+  // Neighbors in memory, the last lane first: they are read and written as one vector.
+  static bool is_backward(const LaneAddress& address, int lanes);
+  LaneAddress forward(const LaneAddress& address, ScalarKind kind, int lanes);
+  std::string reversed(const std::string& value, ScalarKind kind, int lanes);
   std::string pointers(const LaneAddress& address, ScalarKind kind, int lanes);
   std::string to_storage(const std::string& value, ScalarKind kind, int lanes);
   std::string from_storage(const std::string& value, ScalarKind kind, int lanes);

@@ -132,6 +132,14 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
     else
       pack.integer(value);
   };
+  // Where it is known that neighbors are read from the last to the first (flip), the CPU reads
+  // vectors instead of lanes.
+  const auto add_inner_stride = [&](int64_t value) {
+    if (value == -1)
+      pack.constant(value);
+    else
+      add(value);
+  };
   if (variant.is_flat()) {
     // Where Triton knows that 16 divides n, a mask is uniform over 16 lanes and GPU accesses are
     // wide. (A 1 would become a constexpr, which has no type for the kernel to index with.)
@@ -141,7 +149,7 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
       add(iter.numel());
     for (int i = 0; i < iter.ntensors(); ++i)
       if (variant.operands[static_cast<size_t>(i)].inner == InnerStride::any)
-        add(element_stride(iter, i, 0));
+        add_inner_stride(element_stride(iter, i, 0));
     return;
   }
   for (int d = 0; d < variant.rank; ++d) {
@@ -154,7 +162,7 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
   for (int i = 0; i < iter.ntensors(); ++i) {
     const InnerStride inner = variant.operands[static_cast<size_t>(i)].inner;
     if (inner == InnerStride::value) continue;
-    if (inner == InnerStride::any) add(element_stride(iter, i, 0));
+    if (inner == InnerStride::any) add_inner_stride(element_stride(iter, i, 0));
     for (int d = 1; d < variant.rank; ++d) {
       const int64_t stride = element_stride(iter, i, d);
       // On GPUs a row's start must be known to be aligned for wide loads; the CPU does not care.
