@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cumulative sums, products, extrema and log-sum-exps: scalar functions for the scan engine.
 
-In every `combine` the second operand is the later element. On GPUs none depends on the order in
-which it is called, so the totals of split rows may be combined by a reduction.
+In every `combine` the second operand is the later element. The totals of split rows are combined by
+a reduction, whose order is its own.
 """
 
 import triton
@@ -39,23 +39,37 @@ def _is_taken(b, exceeds, equals, is_later, was_number):
 
 
 @triton.jit
-def later_larger(a, a_index, b, b_index):
-    """cummax."""
-    if on_gpu():
-        taken = _is_taken(b, b > a, b == a, b_index >= a_index, a == a)
-    else:  # One element after the other, each waiting for this: 6 ns with the general form.
-        taken = (b >= a) | (b != b)
+def larger(a, a_index, b, b_index):
+    """cummax, in any order."""
+    taken = _is_taken(b, b > a, b == a, b_index >= a_index, a == a)
     return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
+
+
+@triton.jit
+def smaller(a, a_index, b, b_index):
+    """cummin, in any order."""
+    taken = _is_taken(b, b < a, b == a, b_index >= a_index, a == a)
+    return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
+
+
+@triton.jit
+def later_larger(a, a_index, b, b_index):
+    """cummax. A CPU keeps the operands' order and needs one comparison."""
+    if on_gpu():
+        return larger(a, a_index, b, b_index)
+    else:
+        taken = (b >= a) | (b != b)
+        return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
 
 
 @triton.jit
 def later_smaller(a, a_index, b, b_index):
     """cummin."""
     if on_gpu():
-        taken = _is_taken(b, b < a, b == a, b_index >= a_index, a == a)
+        return smaller(a, a_index, b, b_index)
     else:
         taken = (b <= a) | (b != b)
-    return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
+        return tl.where(taken, b, a), tl.where(taken, b_index, a_index)
 
 
 @triton.jit

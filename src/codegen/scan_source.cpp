@@ -40,7 +40,8 @@ class ScanWriter : private TileWriter {
   std::string identity(int i) const { return variant_.identity[static_cast<size_t>(i)]; }
 
   Names imports() const {
-    return {functions_.combine, functions_.prepare, is_totals() ? "" : functions_.finish};
+    return {is_totals() ? "" : functions_.combine, functions_.prepare,
+            is_totals() ? "" : functions_.finish, is_whole() ? "" : functions_.merging()};
   }
 
   Names parameters() const {
@@ -91,7 +92,7 @@ class ScanWriter : private TileWriter {
              accumulator_type(i) + "))");
       }
       line(join(accumulators()) + " = tl.reduce(" + tuple(loaded) + ", " + lane_axis() + ", " +
-           functions_.combine + ")");
+           functions_.merging() + ")");
       return;
     }
     for (int i = 0; i < variant_.accumulators; ++i)
@@ -147,7 +148,7 @@ class ScanWriter : private TileWriter {
            accumulator_type(i) + ")");
     if (is_totals()) {
       const Names updated = is_tail ? numbered_list("n", variant_.accumulators) : accumulators();
-      line(join(updated) + " = " + functions_.combine + "(" + join(accumulators()) + ", " +
+      line(join(updated) + " = " + functions_.merging() + "(" + join(accumulators()) + ", " +
            join(tile) + ")");
       if (is_tail)
         for (int i = 0; i < variant_.accumulators; ++i)
@@ -180,7 +181,7 @@ class ScanWriter : private TileWriter {
   void write_totals() {
     Names totals = numbered_list("t", variant_.accumulators);
     line(join(totals) + " = tl.reduce(" + tuple(accumulators()) + ", " + lane_axis() + ", " +
-         functions_.combine + ")");
+         functions_.merging() + ")");
     line("position = tl.program_id(1).to(tl.int64) * kept + " + kept_position());
     for (int i = 0; i < variant_.accumulators; ++i)
       line("tl.store(" + numbered("totals", i) + " + position, " + numbered("t", i) +

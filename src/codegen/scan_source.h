@@ -11,13 +11,15 @@
 
 namespace tilewise::codegen {
 
-// Scalar functions of kernels/<module>.py, as in ReductionFunctions. `combine` must not depend on
-// the order of its operands where a row is split.
+// Scalar functions of kernels/<module>.py, as in ReductionFunctions.
 struct ScanFunctions {
   std::string module;
-  std::string combine;  // (a..., b...) -> a..., b being the later elements
-  std::string prepare;  // (x, [index]) -> a...  [the conversion to the accumulator's type]
-  std::string finish;   // (a...) -> outputs  [the accumulators themselves]
+  std::string combine;     // (a..., b...) -> a..., b being the later elements
+  std::string prepare;     // (x, [index]) -> a...  [the conversion to the accumulator's type]
+  std::string finish;      // (a...) -> outputs  [the accumulators themselves]
+  std::string merge = {};  // as combine, of operands in any order, for split rows  [combine]
+
+  const std::string& merging() const { return merge.empty() ? combine : merge; }
 };
 
 enum class ScanPass : uint8_t {

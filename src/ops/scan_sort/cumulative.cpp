@@ -47,6 +47,7 @@ void cumulative_extremum(const Tensor& self, int64_t dim, const Tensor& values,
   static Scan scan{{.module = "scan_sort/cumulative",
                     .combine = is_maximum ? "later_larger" : "later_smaller",
                     .prepare = "with_index",
+                    .merge = is_maximum ? "larger" : "smaller",
                     .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"},
                                       {Accumulator::index, "0"}}},
                     .is_indexed = true}};

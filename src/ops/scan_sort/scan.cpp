@@ -16,6 +16,11 @@ using codegen::ScanVariant;
 // Elements that one CPU task handles at least; a scanned element costs about four additions.
 constexpr int64_t kCpuGrain = 8192;
 
+// Of fewer rows than these each is split for the threads, where a split is worth the first pass:
+// a fourth of the second one's time for a sum.
+constexpr int64_t kCpuSplits = 8;
+constexpr int64_t kCpuShortestSplit = 16384;
+
 struct ScanTile {
   bool lanes_are_last;
   int64_t kept = 1;
@@ -74,6 +79,10 @@ ScanTile choose_tile(const ScanShape& shape) {
     tile.split_length = ceil_div(ceil_div(shape.length, splits), step) * step;
     tile.splits = ceil_div(shape.length, tile.split_length);
   }
+  if (shape.on_cpu && programs < kCpuSplits && shape.length >= kCpuSplits * kCpuShortestSplit) {
+    tile.split_length = ceil_div(ceil_div(shape.length, kCpuSplits), step) * step;
+    tile.splits = ceil_div(shape.length, tile.split_length);
+  }
   tile.grid = grid_1d(programs);
   tile.grid.y = static_cast<int32_t>(tile.splits);
   tile.options.num_stages = 1;
@@ -85,7 +94,8 @@ ScanTile choose_tile(const ScanShape& shape) {
 }  // namespace
 
 Scan::Scan(const ScanDeclaration& declaration)
-    : functions_{declaration.module, declaration.combine, declaration.prepare, declaration.finish},
+    : functions_{declaration.module, declaration.combine, declaration.prepare, declaration.finish,
+                 declaration.merge},
       declaration_(declaration) {
   for (const Accumulator& accumulator : declaration_.accumulators)
     accumulators_ += accumulator.type != Accumulator::none;
@@ -155,7 +165,9 @@ void Scan::run(const at::Tensor& self, int64_t dim,
     for (size_t v = 0; v < views; ++v) pack.stride(row_strides[v]);
     if (pass != ScanPass::whole) pack.stride(tile.split_length);
     pack.constant(tile.kept);
-    pack.constant(tile.lanes);
+    // Sums without their steps: on a CPU as many lanes as stay in registers.
+    pack.constant(pass == ScanPass::totals && self.is_cpu() && tile.lanes_are_last ? 64
+                                                                                   : tile.lanes);
     if (pass == ScanPass::splits) pack.constant(next_power_of_2(tile.splits));
     const Kernel& kernel = kernels_.find(variant, [&] {
       return Kernel(codegen::scan_name(functions_, variant), "kernel",

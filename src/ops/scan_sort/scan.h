@@ -6,7 +6,7 @@
 //                       .accumulators = {{{Accumulator::compute, "0"}}}}};
 //   cumsum.run(self, dim, {&out}, at::kFloat);
 //
-// One launch, or two for few long rows. An output may be the input itself.
+// One launch, or two for few long rows, which are split. An output may be the input itself.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,6 +24,7 @@ struct ScanDeclaration {
   const char* combine;
   const char* prepare = "";
   const char* finish = "";
+  const char* merge = "";
   std::array<Accumulator, codegen::kMaxReductionOperands> accumulators{};
   bool is_indexed = false;
 };
