@@ -2,11 +2,12 @@
 """Negative log likelihood loss of x [outer, classes, inner] against class indices target
 [outer, inner], forward and backward. inner is 1, or the pixels of an image.
 
-Row i is position (i // inner, i % inner). Its loss: -weight[target[i]] * x[i, target[i]], 0 where
-target[i] == ignore_index. REDUCTION is ATen's: 0 none, 1 mean (sum of losses / sum of weights), 2
-sum. A target outside of [0, classes) that is not ignore_index gives NaN instead of reading outside
-of x, and fails an assertion on GPUs, as in PyTorch; on a CPU the operator checks the targets before
-and raises.
+Row i is position (i // inner, i % inner); SPLIT: the rows of a program share the outer index, so
+that none is divided (a 64-bit division is 20 cycles of a CPU). Its loss:
+-weight[target[i]] * x[i, target[i]], 0 where target[i] == ignore_index. REDUCTION is ATen's: 0
+none, 1 mean (sum of losses / sum of weights), 2 sum. A target outside of [0, classes) that is not
+ignore_index gives NaN instead of reading outside of x, and fails an assertion on GPUs, as in
+PyTorch; on a CPU the operator checks the targets before and raises.
 
 - `forward_none`: one loss per row.
 - `forward_whole`: the sum or mean of few rows.
@@ -27,14 +28,25 @@ def _assert_classes(are_classes):
 
 
 @triton.jit
+def _block(program, rows, inner, BLOCK: tl.constexpr, SPLIT: tl.constexpr):
+    """The positions of a program's rows, and which of them exist."""
+    if SPLIT:
+        blocks = tl.cdiv(inner, BLOCK)
+        i0 = (program // blocks).to(tl.int64)
+        i1 = (program % blocks).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+        return i0, i1, i1 < inner
+    else:
+        index = program.to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+        return index // inner, index % inner, index < rows
+
+
+@triton.jit
 def _row_losses(
-    x_ptr, target_ptr, weight_ptr, index, mask, inner, classes, ignore_index,
+    x_ptr, target_ptr, weight_ptr, i0, i1, mask, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr,
 ):  # fmt: skip
-    """(loss, weight, whether the target may be) of the rows `index`; 0 where masked or ignored."""
-    i0 = index // inner
-    i1 = index % inner
+    """(loss, weight, whether the target may be) of the rows; 0 where masked or ignored."""
     target = tl.load(
         target_ptr + i0 * stride_target_outer + i1 * stride_target_inner, mask=mask, other=0
     ).to(tl.int64)
@@ -58,28 +70,28 @@ def forward_none(
     x_ptr, target_ptr, weight_ptr, out_ptr, rows, inner, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
     stride_out_outer, stride_out_inner,
-    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, SPLIT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """out [rows]; grid cdiv(rows, BLOCK)."""
-    index = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    mask = index < rows
+    """out [rows]; grid cdiv(rows, BLOCK), or outer * cdiv(inner, BLOCK)."""
+    i0, i1, mask = _block(tl.program_id(0), rows, inner, BLOCK, SPLIT)
     loss, _, may_be = _row_losses(
-        x_ptr, target_ptr, weight_ptr, index, mask, inner, classes, ignore_index,
+        x_ptr, target_ptr, weight_ptr, i0, i1, mask, classes, ignore_index,
         stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
         ACC, HAS_WEIGHT,
     )  # fmt: skip
     _assert_classes(may_be)
-    offsets = index // inner * stride_out_outer + index % inner * stride_out_inner
+    offsets = i0 * stride_out_outer + i1 * stride_out_inner
     tl.store(out_ptr + offsets, loss.to(out_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
 def _sums(
-    x_ptr, target_ptr, weight_ptr, first, last, inner, classes, ignore_index,
+    x_ptr, target_ptr, weight_ptr, i0, first, last, inner, classes, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
-    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr, ASSERT: tl.constexpr,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, SPLIT: tl.constexpr, BLOCK: tl.constexpr,
+    ASSERT: tl.constexpr,
 ):  # fmt: skip
-    """Sums of losses and of weights of the rows from first to last.
+    """Sums of losses and of weights of the rows from first to last; SPLIT: of those of i0.
 
     ASSERT: once, behind the loop, which a barrier in it would keep from being unrolled.
     """
@@ -89,10 +101,12 @@ def _sums(
     if ASSERT:
         all_may_be = tl.full((BLOCK,), 1, tl.int1)
     for start in range(first, last, BLOCK):
+        index = (start + lanes).to(tl.int64)
         loss, weight, may_be = _row_losses(
-            x_ptr, target_ptr, weight_ptr, (start + lanes).to(tl.int64), start + lanes < last,
-            inner, classes, ignore_index, stride_x_outer, stride_x_inner, stride_x_class,
-            stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT,
+            x_ptr, target_ptr, weight_ptr, i0 if SPLIT else index // inner,
+            index if SPLIT else index % inner, start + lanes < last, classes, ignore_index,
+            stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer,
+            stride_target_inner, ACC, HAS_WEIGHT,
         )  # fmt: skip
         loss_total += loss
         weight_total += weight
@@ -121,9 +135,9 @@ def forward_whole(
 ):  # fmt: skip
     """out [], total_weight []; one program."""
     loss, weight = _sums(
-        x_ptr, target_ptr, weight_ptr, 0, rows, inner, classes, ignore_index,
+        x_ptr, target_ptr, weight_ptr, 0, 0, rows, inner, classes, ignore_index,
         stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
-        ACC, HAS_WEIGHT, BLOCK, ASSERT,
+        ACC, HAS_WEIGHT, False, BLOCK, ASSERT,
     )  # fmt: skip
     _store_result(out_ptr, total_weight_ptr, loss, weight, REDUCTION)
 
@@ -132,15 +146,24 @@ def forward_whole(
 def forward_partial(
     x_ptr, target_ptr, weight_ptr, partial_ptr, rows, inner, classes, rows_per_chunk, ignore_index,
     stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
-    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, BLOCK: tl.constexpr, ASSERT: tl.constexpr,
+    ACC: tl.constexpr, HAS_WEIGHT: tl.constexpr, SPLIT: tl.constexpr, BLOCK: tl.constexpr,
+    ASSERT: tl.constexpr,
 ):  # fmt: skip
-    """partial [2, chunks]; grid chunks."""
+    """partial [2, chunks]; grid chunks: of all rows, or (SPLIT) of those of every outer index."""
     chunk = tl.program_id(0)
-    first = chunk * rows_per_chunk
+    if SPLIT:
+        parts = tl.cdiv(inner, rows_per_chunk)
+        i0 = (chunk // parts).to(tl.int64)
+        first = chunk % parts * rows_per_chunk
+        last = tl.minimum(first + rows_per_chunk, inner)
+    else:
+        i0 = 0
+        first = chunk * rows_per_chunk
+        last = tl.minimum(first + rows_per_chunk, rows)
     loss, weight = _sums(
-        x_ptr, target_ptr, weight_ptr, first, tl.minimum(first + rows_per_chunk, rows), inner,
-        classes, ignore_index, stride_x_outer, stride_x_inner, stride_x_class,
-        stride_target_outer, stride_target_inner, ACC, HAS_WEIGHT, BLOCK, ASSERT,
+        x_ptr, target_ptr, weight_ptr, i0, first, last, inner, classes, ignore_index,
+        stride_x_outer, stride_x_inner, stride_x_class, stride_target_outer, stride_target_inner,
+        ACC, HAS_WEIGHT, SPLIT, BLOCK, ASSERT,
     )  # fmt: skip
     tl.store(partial_ptr + chunk, loss)
     tl.store(partial_ptr + tl.num_programs(0) + chunk, weight)
@@ -170,17 +193,15 @@ def backward(
     ignore_index, stride_grad_outer, stride_grad_inner, stride_target_outer, stride_target_inner,
     stride_input_outer, stride_input_inner, stride_input_class,
     ACC: tl.constexpr, REDUCTION: tl.constexpr, HAS_WEIGHT: tl.constexpr, AXIS: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK: tl.constexpr,
+    SPLIT: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """grad [outer, inner] or [], grad_input [outer, classes, inner].
 
-    Grid: (cdiv(rows, ROWS), cdiv(classes, BLOCK)). AXIS is the tile's axis of rows: 0, lanes run
-    along the classes; 1, they run along the rows (where those are contiguous).
+    Grid: (cdiv(rows, ROWS), or outer * cdiv(inner, ROWS); cdiv(classes, BLOCK)). AXIS is the tile's
+    axis of rows: 0, lanes run along the classes; 1, they run along the rows (where those are
+    contiguous).
     """
-    index = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
-    row_mask = index < rows
-    i0 = index // inner
-    i1 = index % inner
+    i0, i1, row_mask = _block(tl.program_id(0), rows, inner, ROWS, SPLIT)
     target = tl.load(
         target_ptr + i0 * stride_target_outer + i1 * stride_target_inner, mask=row_mask, other=0
     ).to(tl.int64)

@@ -124,6 +124,17 @@ def test_nll_loss_of_many_rows(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_nll_loss_of_many_pixels(dtype: torch.dtype) -> None:
+    x = F.log_softmax(_random(3, 5, 57, 60, dtype=dtype), 1)
+    target = torch.arange(3 * 57 * 60, device=DEVICE).view(3, 57, 60) % 5
+    target[:, 3] = -100
+    weight = _random(5, dtype=dtype).abs()
+    for reduction in ("none", "mean", "sum"):
+        _check(lambda x, t, w: F.nll_loss(x, t, w, reduction=reduction), x, target,  # noqa: B023
+               weight, served="nll_loss2d_forward")  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_embedding_gradient_of_a_frequent_row(dtype: torch.dtype) -> None:
     grad = _random(3000, 70, dtype=dtype)
     index = torch.zeros(3000, dtype=torch.int64, device=DEVICE)

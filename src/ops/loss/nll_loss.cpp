@@ -23,19 +23,26 @@ struct Rows {
     class_stride = self.stride(class_axis);
     if (self.dim() == 1) return;  // one row
     const bool has_losses = losses.dim() == target.dim();
+    if (self.dim() == 2) {  // The rows are the outer dimension: no division in the kernel.
+      position.outer = self.size(0);
+      position.outer_stride = {self.stride(0), target.stride(0), has_losses ? losses.stride(0) : 0};
+      return;
+    }
     Dimensions kept;
     for (int64_t i = 0; i < target.dim(); ++i)
       kept.add(target.size(i), {self.stride(i < class_axis ? i : i + 1), target.stride(i),
                                 has_losses ? losses.stride(i) : 0});
     const auto pair = kept.collapse_in_order();
     if (!pair) throw dispatch::Refusal{"nll_loss of positions that do not collapse to two"};
-    // A single dimension of rows is the outer one: no division in the kernel.
-    if (self.dim() == 2)
-      position = {pair->inner, 1, pair->inner_stride, {}};
-    else
-      position = *pair;
+    position = *pair;
   }
   int64_t count() const { return position.numel(); }
+  // Whether programs take rows of one outer index each: where those are many.
+  bool is_split() const { return position.inner >= 512; }
+  // Programs of `block` rows.
+  int64_t blocks(int64_t block) const {
+    return is_split() ? position.outer * ceil_div(position.inner, block) : ceil_div(count(), block);
+  }
   DimensionPair position;
   int64_t classes = 1;
   int64_t class_stride = 1;
@@ -53,7 +60,9 @@ bool has_foreign_target(const Tensor& target, int64_t classes, int64_t ignore_in
   bool found = false;
   const auto look = [&](int64_t offset) {
     const auto value = static_cast<int64_t>(data[offset]);
-    found |= value != ignore_index && (value < 0 || value >= classes);
+    // One comparison, as unsigned numbers: a negative one is no class either.
+    found |=
+        (value != ignore_index) & (static_cast<uint64_t>(value) >= static_cast<uint64_t>(classes));
   };
   if (target.is_contiguous()) {
     for (int64_t i = 0; i < target.numel(); ++i) look(i);
@@ -114,12 +123,12 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
     static const Kernel none("loss/nll_loss", "forward_none");
     const int64_t block = 128;
     options.grain = 64;
-    launch(none, options, grid_1d(ceil_div(rows.count(), block)), self, self, target, weight,
-           written(out), rows.count(), stride(place.inner), stride(rows.classes), ignore_index,
+    launch(none, options, grid_1d(rows.blocks(block)), self, self, target, weight, written(out),
+           rows.count(), stride(place.inner), stride(rows.classes), ignore_index,
            stride(place.outer_stride[0]), stride(place.inner_stride[0]), stride(rows.class_stride),
            stride(place.outer_stride[1]), stride(place.inner_stride[1]),
            stride(place.outer_stride[2]), stride(place.inner_stride[2]), constant(acc),
-           constant(weight.has_value()), constant(block));
+           constant(weight.has_value()), constant(rows.is_split()), constant(block));
     total_weight.zero_();
     return;
   }
@@ -131,8 +140,8 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
   const int64_t form = reduction == at::Reduction::Mean ? 1 : 2;
   const int64_t rows_per_chunk =
       std::max<int64_t>(ceil_div(rows.count(), 256), on_cpu ? 4096 : 4 * block);
-  const int64_t chunks = ceil_div(rows.count(), rows_per_chunk);
-  if (chunks == 1) {
+  const int64_t chunks = rows.blocks(rows_per_chunk);
+  if (rows.count() <= rows_per_chunk) {
     launch(whole, options, grid_1d(1), self, self, target, weight, written(out),
            written(total_weight), rows.count(), stride(place.inner), stride(rows.classes),
            ignore_index, stride(place.outer_stride[0]), stride(place.inner_stride[0]),
@@ -148,7 +157,8 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
          rows.count(), stride(place.inner), stride(rows.classes), rows_per_chunk, ignore_index,
          stride(place.outer_stride[0]), stride(place.inner_stride[0]), stride(rows.class_stride),
          stride(place.outer_stride[1]), stride(place.inner_stride[1]), constant(acc),
-         constant(weight.has_value()), constant(block), constant(!on_cpu));
+         constant(weight.has_value()), constant(rows.is_split()), constant(block),
+         constant(!on_cpu));
   launch(combine, options, grid_1d(1), self, partial, written(out), written(total_weight), chunks,
          constant(acc), constant(form), constant(64));
 }
@@ -173,7 +183,7 @@ void backward(const Tensor& grad_output, const Tensor& self, const Tensor& targe
     block = std::clamp<int64_t>(next_power_of_2(rows.classes), 16, 1024);
     row_block = on_cpu ? 1 : std::clamp<int64_t>(1024 / block, 1, 32);
   }
-  Grid grid = grid_1d(ceil_div(rows.count(), row_block));
+  Grid grid = grid_1d(rows.blocks(row_block));
   grid.y = static_cast<int32_t>(ceil_div(rows.classes, block));
   LaunchOptions options;
   options.grain = std::max<int64_t>(1, 32768 / (block * row_block));
@@ -183,7 +193,8 @@ void backward(const Tensor& grad_output, const Tensor& self, const Tensor& targe
          stride(place.outer_stride[1]), stride(place.inner_stride[1]),
          stride(place.outer_stride[0]), stride(place.inner_stride[0]), stride(rows.class_stride),
          constant(compute_type(self)), constant(form), constant(weight.has_value()),
-         constant(lanes_along_rows ? 1 : 0), constant(row_block), constant(block));
+         constant(lanes_along_rows ? 1 : 0), constant(rows.is_split()), constant(row_block),
+         constant(block));
 }
 
 struct NllLoss : StructuredOp<at::meta::structured_nll_loss_forward, 2> {
