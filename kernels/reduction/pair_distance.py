@@ -5,6 +5,8 @@ Pair (i, j), i < j, of n rows is entry i n - i (i + 1) / 2 + j - i - 1 of pdist'
 selects the norm: 0, 1, 2, 3 for infinity, 4 for any other, which comes as a number.
 
 - `pair_distances`: each program computes the distances of one row from ROWS later ones.
+- `pair_distances_across`: of a matrix whose columns lie along memory, for CPUs: a lane for each
+  later row, so that nothing is added across lanes.
 - `gradient`: one program for a row of the first matrix and BLOCK of its columns, which walks
   through ROWS rows of the second at a time; nothing is added in an order that differs from run to
   run. PAIRED: both matrices are one, and distances and their gradients are pdist's.
@@ -93,6 +95,42 @@ def pair_distances(
     elif ORDER > INFINITY:
         distance = inverse_power(distance, inverse_order)
     tl.store(out_ptr + _entry(i, j, n), distance[:, None], mask=exists)
+
+
+@triton.jit
+def pair_distances_across(
+    x_ptr, out_ptr, n, columns, stride_row, stride_column, order, inverse_order,
+    ORDER: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Of ROWS rows from LANES others; grid (cdiv(n, ROWS), cdiv(n, LANES)).
+
+    A total gets sums of BLOCK columns each, which bounds its error. Blocks of lanes come from both
+    ends in turn: the later, the more rows are before them.
+    """
+    half = tl.program_id(1) // 2
+    block = tl.num_programs(1) - 1 - half if tl.program_id(1) % 2 == 1 else half
+    first_i = tl.program_id(0) * ROWS
+    first_j = block * LANES
+    if first_j + LANES - 1 <= first_i:
+        return
+    i = first_i + tl.arange(0, ROWS)[:, None]
+    j = first_j + tl.arange(0, LANES)[None, :]
+    exists = j < n
+    row = tl.minimum(i, n - 1).to(tl.int64)
+    total = tl.zeros((ROWS, LANES), x_ptr.dtype.element_ty)
+    for start in range(0, columns, BLOCK):
+        several = tl.zeros((ROWS, LANES), x_ptr.dtype.element_ty)
+        for column in range(start, tl.minimum(start + BLOCK, columns)):
+            here = x_ptr + tl.cast(column, tl.int64) * stride_column
+            y = tl.load(here + j * stride_row, mask=exists, other=0.0)
+            part = _part(tl.load(here + row * stride_row), y, order, ORDER)
+            several = maximum(several, part) if ORDER == INFINITY else several + part
+        total = maximum(total, several) if ORDER == INFINITY else total + several
+    if ORDER == TWO:
+        total = root(total)
+    elif ORDER > INFINITY:
+        total = inverse_power(total, inverse_order)
+    tl.store(out_ptr + _entry(i.to(tl.int64), j, n), total, mask=exists & (j > i))
 
 
 @triton.jit

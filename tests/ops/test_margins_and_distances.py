@@ -75,7 +75,7 @@ def test_targets_out_of_range_raise_on_a_cpu() -> None:
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, float("inf")])
-@pytest.mark.parametrize(("rows", "columns"), [(2, 1), (5, 3), (33, 300)])
+@pytest.mark.parametrize(("rows", "columns"), [(2, 1), (5, 3), (33, 300), (150, 20)])
 def test_distances_of_long_rows(rows: int, columns: int, p: float) -> None:
     x = _random(rows, columns)
     x[-1] = x[0]  # a distance of 0

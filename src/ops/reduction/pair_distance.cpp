@@ -37,6 +37,48 @@ struct Tile {
   LaunchOptions options;
 };
 
+// `run(order, 1 / order)` with both in the type that the matrix has.
+void with_order(const Tensor& self, double p, const auto& run) {
+  if (self.scalar_type() == at::kDouble)
+    run(fp64(p), fp64(1 / p));
+  else
+    run(p, 1 / p);
+}
+
+void run_along(const Tensor& self, double p, const Tensor& out) {
+  static const Kernel kernel("reduction/pair_distance", "pair_distances");
+  const int64_t n = self.size(0), columns = self.size(1);
+  const Tile tile(columns, /*on_cpu=*/false);
+  Grid grid = grid_1d(n - 1);
+  grid.y = static_cast<int32_t>(ceil_div(n - 1, tile.rows));
+  with_order(self, p, [&](auto order, auto inverse_order) {
+    launch(kernel, tile.options, grid, self, self, written(out), n, columns, stride(self.stride(0)),
+           stride(self.stride(1)), order, inverse_order, constant(order_of(p)), constant(tile.rows),
+           constant(tile.block), constant(columns <= tile.block));
+  });
+}
+
+// The copy costs 1 / n of the rest. Its rows have room behind them: at a distance of a power of 2
+// they would share few sets of the first cache.
+void run_across(const Tensor& self, double p, const Tensor& out) {
+  static const Kernel kernel("reduction/pair_distance", "pair_distances_across");
+  const int64_t n = self.size(0), columns = self.size(1);
+  const Tensor copy = allocate_output({columns, n + 16}, {}, self.options()).narrow(1, 0, n);
+  copy.copy_(self.t());
+  // The distances of a tile fill half of the registers of AVX-512.
+  const int64_t rows = 4;
+  const int64_t lanes = 256 / rows / (self.element_size() / 4);
+  LaunchOptions options;
+  options.grain = std::max<int64_t>(1, 16384 / (rows * lanes * columns));
+  Grid grid = grid_1d(ceil_div(n, rows));
+  grid.y = static_cast<int32_t>(ceil_div(n, lanes));
+  with_order(self, p, [&](auto order, auto inverse_order) {
+    launch(kernel, options, grid, self, copy, written(out), n, columns, stride(1),
+           stride(copy.stride(0)), order, inverse_order, constant(order_of(p)), constant(rows),
+           constant(lanes), constant(256));
+  });
+}
+
 // PyTorch's own kernels have the errors for everything that these refuse.
 struct PdistForward : PlainOp {
   static const char* refuse(const Tensor& self, double p) {
@@ -44,27 +86,14 @@ struct PdistForward : PlainOp {
     return is_single(self) && p >= 0 ? nullptr : "pdist of this dtype or order";
   }
   static Tensor call(const Tensor& self, double p) {
-    static const Kernel kernel("reduction/pair_distance", "pair_distances");
     const int64_t pairs = self.size(0) <= 1 ? 0 : pairs_of(self);
     const Tensor out = allocate_output({pairs}, {}, self.options());
     if (pairs == 0) return out;
     if (self.size(1) == 0) return out.zero_();
-    const int64_t others = self.size(0) - 1;
-    Tile tile(self.size(1), self.is_cpu());
-    if (self.is_cpu()) tile.rows = 16;
-    tile.options.grain = std::max<int64_t>(1, 8192 / (tile.rows * self.size(1)));
-    Grid grid = grid_1d(others);
-    grid.y = static_cast<int32_t>(ceil_div(others, tile.rows));
-    const auto run = [&](auto order, auto inverse_order) {
-      launch(kernel, tile.options, grid, self, self, written(out), self.size(0), self.size(1),
-             stride(self.stride(0)), stride(self.stride(1)), order, inverse_order,
-             constant(order_of(p)), constant(tile.rows), constant(tile.block),
-             constant(self.size(1) <= tile.block));
-    };
-    if (self.scalar_type() == at::kDouble)
-      run(fp64(p), fp64(1 / p));
+    if (self.is_cpu())
+      run_across(self, p, out);
     else
-      run(p, 1 / p);
+      run_along(self, p, out);
     return out;
   }
 };
