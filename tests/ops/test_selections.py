@@ -39,11 +39,11 @@ def _elements(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return x.to(DEVICE)
 
 
-def _check(name: str, x: torch.Tensor, *args: int) -> None:
+def _check(name: str, x: torch.Tensor, *args: int, strict: bool = True) -> None:
     # On a GPU PyTorch's mode is any of the most frequent elements.
     expected = getattr(torch, name)(x.cpu() if name == "mode" else x, *args)
     tilewise.reset()
-    with tilewise.use(strict=True):
+    with tilewise.use(strict=strict):
         actual = getattr(torch, name)(x, *args)
     values = expected.values.to(DEVICE)
     torch.testing.assert_close(actual.values, values, rtol=0, atol=0, equal_nan=True)
@@ -90,5 +90,5 @@ def test_mode_is_the_smallest_of_the_most_frequent(dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(1)
     for shape in SHAPES:
         x = torch.randint(-20, 20, shape, generator=generator).to(DEVICE, dtype)
-        _check("mode", x, 1)
-        _check("mode", x, 0)
+        for dim in (0, 1):  # Long rows are PyTorch's on a CPU.
+            _check("mode", x, dim, strict=DEVICE != "cpu" or shape[dim] <= 256)
