@@ -171,6 +171,64 @@ def test_equal_bits_from_run_to_run() -> None:
             assert torch.equal(first, second)
 
 
+def _with_gradients(call: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> Outcome:
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    out = call(*leaves)
+    return out.detach(), *torch.autograd.grad(out, leaves, torch.linspace(-1, 1, out.numel(),
+        device=out.device, dtype=out.dtype).view(out.shape))  # fmt: skip
+
+
+# What sums in several programs, beside the reductions themselves.
+SUMMING: dict[str, Callable[[torch.Tensor], Outcome]] = {
+    "norms": lambda x: (x.norm(), torch.linalg.vector_norm(x, 3, 0), x.std(), x.prod(1)),
+    "scans": lambda x: (x.cumprod(1), *x.cummax(1), x.logcumsumexp(0)),
+    "layer_norm": lambda x: _with_gradients(
+        lambda x, w, b: F.layer_norm(x, w.shape, w, b), x, x[0], x[1]
+    ),
+    "batch_norm": lambda x: _with_gradients(
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True), x, x[0], x[1]
+    ),
+    "group_norm": lambda x: _with_gradients(
+        lambda x, w, b: F.group_norm(x.view(2, -1, x.shape[1]), 7, w, b),
+        *(x, x.flatten()[:350], x.flatten()[-350:]),
+    ),
+    "losses": lambda x: _with_gradients(
+        lambda x: F.mse_loss(x, x.detach().flip(0)) + F.cross_entropy(x, x.detach().argmin(1)), x
+    ),
+    "distances": lambda x: _with_gradients(lambda x: torch.pdist(x[:99, :70].contiguous()), x),
+    "counts": lambda x: (x.flatten().abs().long().bincount(x.flatten()), x.histc(20)),
+}
+
+
+@pytest.mark.parametrize("name", SUMMING)
+def test_equal_bits_with_any_number_of_threads(name: str) -> None:
+    x = _normal(700, 300)
+    first = _served(SUMMING[name], x)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    second = _served(SUMMING[name], x)
+    torch.set_num_threads(threads)
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.skipif(DEVICE != "cuda", reason="compares a GPU with a CPU")
+def test_equal_bits_on_a_cpu_and_a_gpu() -> None:
+    """What docs/numerics.md promises: extrema, their indices, and sums of integers."""
+    x = _normal(300, 5000)
+    integers = (x * 100).to(torch.int32)
+    calls: list[Callable[..., torch.Tensor]] = [
+        *(torch.amax, torch.argmin, torch.any, torch.count_nonzero),
+        *(lambda x, dim: x.max(dim).indices, lambda x, dim: x.cummin(dim).values),
+    ]
+    for dim in (0, 1):
+        for call in calls:
+            assert torch.equal(_served(call, x, dim).cpu(), _served(call, x.cpu(), dim))
+        for call in (torch.sum, torch.prod, torch.cumsum):
+            on_gpu = _served(call, integers, dim)
+            assert torch.equal(on_gpu.cpu(), _served(call, integers.cpu(), dim))
+
+
 def test_scan_in_place() -> None:
     for dim in (0, 1):
         x = _normal(40, 1500)
