@@ -134,6 +134,22 @@ Plan make_plan(const Tensor& input, const View& view) {
   return plan;
 }
 
+// CPU: where nothing is summed, tiles need not fit registers. Longer pieces of rows, which the
+// chip's prefetching follows: inference of (1024, 4096) f32 takes 1.4 ms with 256 channels.
+Plan with_long_rows(Plan plan) {
+  plan.tile_pixels = std::clamp<int64_t>(next_power_of_2(plan.channels), 16, 1024);
+  plan.tile_images = 1024 / plan.tile_pixels;
+  const int64_t channel_programs = ceil_div(plan.channels, plan.tile_pixels);
+  const int64_t elements = plan.rows() * std::min(plan.tile_pixels, plan.channels);
+  const int64_t chunks = std::clamp<int64_t>(elements / kSmallestChunk, 1, kCpuPrograms);
+  plan.images_per_chunk = ceil_div(plan.rows(), chunks);
+  plan.grid = grid_1d(channel_programs);
+  plan.grid.y = static_cast<int32_t>(ceil_div(plan.rows(), plan.images_per_chunk));
+  plan.options.grain = std::max<int64_t>(
+      1, kSmallestChunk * channel_programs * plan.grid.y / (plan.rows() * plan.channels));
+  return plan;
+}
+
 // The input as the kernels see it; copied where its strides are of no use, as ATen does.
 struct Input {
   explicit Input(const Tensor& source) : tensor(source) {
@@ -219,18 +235,19 @@ void forward(const Tensor& input, const Parameters& parameters, Statistics stati
   const bool finds = source == Statistics::batch;
   const bool saves = finds || statistics == Statistics::variance;
   const Tensor none;
+  const Plan last = plan.outer && input.is_cpu() && !finds ? with_long_rows(plan) : plan;
   with_number_type(acc, [&](auto number) {
     const auto run = [&](const Kernel& kernel, auto... geometry) {
-      launch(kernel, plan.options, plan.grid, input, x.tensor, parameters.weight, parameters.bias,
+      launch(kernel, last.options, last.grid, input, x.tensor, parameters.weight, parameters.bias,
              finds ? none : mean, finds ? none : rstd, written(saves ? save_mean : none),
              written(saves ? save_rstd : none), written(finds ? parameters.running_mean : none),
              written(finds ? parameters.running_var : none), written(out), geometry...,
              number(parameters.momentum), number(unbias), number(parameters.eps), constant(acc),
-             constant(static_cast<int64_t>(source)), constant(plan.tile_images),
-             constant(plan.tile_pixels));
+             constant(static_cast<int64_t>(source)), constant(last.tile_images),
+             constant(last.tile_pixels));
     };
     if (plan.outer)
-      run(normalize_outer, stride(plan.channels), plan.rows(), plan.images_per_chunk,
+      run(normalize_outer, stride(plan.channels), plan.rows(), last.images_per_chunk,
           stride(x.view.image), stride(x.view.channel), stride(row_stride(plan, *out_view).value()),
           stride(out_view->channel));
     else
