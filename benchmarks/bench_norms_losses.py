@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bench_ops import burst_us, device_us, machine_name, synchronize
+from bench_ops import burst_us, device_us, keep_freed_memory, machine_name, synchronize
 
 import tilewise
 
@@ -276,6 +276,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     on_gpu = options.device == "cuda"
     name = options.dtype or ("bfloat16" if on_gpu else "float32")
     dtype = getattr(torch, name)

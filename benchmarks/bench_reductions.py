@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from bench_ops import device_us, machine_name, measure
+from bench_ops import device_us, keep_freed_memory, machine_name, measure
 
 import tilewise
 
@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     dtype = getattr(torch, options.dtype)
     on_gpu = options.device == "cuda"
     large = (8192, 8192) if on_gpu else (1024, 4096)
