@@ -78,8 +78,7 @@ class TextBuilder {
 // What stands in the module beside the kernel.
 class ModuleText {
  public:
-  explicit ModuleText(const Target& target)
-      : target_(target), vector_bytes_(target.vector_bytes) {}
+  explicit ModuleText(const Target& target) : target_(target), vector_bytes_(target.vector_bytes) {}
 
   const Target& target() const { return target_; }
   void declare(const std::string& declaration) { declarations_.insert(declaration); }

@@ -43,11 +43,11 @@ LastCache find_last_cache() {
 
 }  // namespace
 
-bool fills_last_cache(size_t bytes) {
+bool exceeds_last_cache(size_t bytes) {
   static const LastCache cache = find_last_cache();
   const size_t threads = static_cast<size_t>(std::max(1, at::get_num_threads()));
   const size_t caches = (threads + cache.cpus - 1) / cache.cpus;
-  return bytes >= caches * cache.bytes;
+  return bytes > caches * cache.bytes;
 }
 
 }  // namespace tilewise::ops

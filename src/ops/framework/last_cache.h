@@ -6,8 +6,8 @@
 
 namespace tilewise::ops {
 
-// Whether an operator that reads and writes so many bytes fills the last caches of the CPUs that
+// Whether the bytes that an operator reads and writes exceed the last caches of the CPUs that
 // PyTorch's threads run on: the end of its output would then push out the beginning.
-bool fills_last_cache(size_t bytes);
+bool exceeds_last_cache(size_t bytes);
 
 }  // namespace tilewise::ops

@@ -47,7 +47,7 @@ size_t bytes_touched(const at::TensorIteratorBase& iter) {
 }  // namespace
 
 bool streams_outputs(const at::TensorIteratorBase& iter) {
-  if (!iter.device(0).is_cpu() || !fills_last_cache(bytes_touched(iter))) return false;
+  if (!iter.device(0).is_cpu() || !exceeds_last_cache(bytes_touched(iter))) return false;
   // A line that is also read is in the cache already.
   for (int output = 0; output < iter.noutputs(); ++output)
     for (int input = iter.noutputs(); input < iter.ntensors(); ++input)
