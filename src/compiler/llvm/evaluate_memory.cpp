@@ -62,7 +62,12 @@ TileValue NestEmitter::evaluate_load(const Operation& op, const IndexMap& map) {
   };
   out.form = uniform ? TileValue::Form::uniform : TileValue::Form::vector;
   const LaneAddress address = address_of(pointer, lanes);
-  if (prefetches_ && !mask) memory_.prefetch(address, out.kind, lanes, false);
+  if (!mask && in_vector_loop) {
+    if (prefetches_)
+      memory_.prefetch(address, out.kind, lanes, false);
+    else if (nest_.in_place == Item::InPlace::no)
+      memory_.prefetch_page(address, out.kind, lanes);
+  }
   out.text = memory_.load(address, out.kind, text(mask), mask ? text(other) : std::string(), lanes);
   return out;
 }

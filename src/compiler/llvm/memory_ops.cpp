@@ -156,6 +156,26 @@ void MemoryOps::prefetch(const LaneAddress& address, ScalarKind kind, int lanes,
   }
 }
 
+void MemoryOps::prefetch_page(const LaneAddress& address, ScalarKind kind, int lanes) {
+  constexpr int kPage = 4096;
+  constexpr int kAhead = 4 * kPage;
+  const int bytes = lanes * storage_bytes(kind);
+  if (lanes == 1 || bytes >= kPage || address.form != LaneAddress::Form::contiguous) return;
+  module_.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)");
+  const std::string head = b_.fresh_label("head_of_page");
+  const std::string next = b_.fresh_label("in_page");
+  const std::string number = b_.assign("ptrtoint ptr " + address.base + " to i64");
+  const std::string offset = b_.assign("and i64 " + number + ", " + std::to_string(kPage - 1));
+  const std::string is_head = b_.assign("icmp ult i64 " + offset + ", " + std::to_string(bytes));
+  b_.line("br i1 " + is_head + ", label %" + head + ", label %" + next);
+  b_.label(head);
+  const std::string line =
+      b_.assign("getelementptr i8, ptr " + address.base + ", i64 " + std::to_string(kAhead));
+  b_.line("call void @llvm.prefetch.p0(ptr " + line + ", i32 0, i32 3, i32 1)");
+  b_.line("br label %" + next);
+  b_.label(next);
+}
+
 void MemoryOps::store_streaming(const LaneAddress& address, ScalarKind kind,
                                 const std::string& value, int lanes) {
   const int vector_bytes = module_.target().vector_bytes;

@@ -11,7 +11,9 @@
 // Note [Long nests prefetch]: a chunk of long functions fills the processor's window, so that it
 // does not come to the next chunk's loads while it waits for this one's. Such a nest asks for its
 // inputs' and outputs' lines some chunks ahead. Not in the loops of a kernel: these may walk along
-// another dimension. Nests that take less time than their memory does would be slower with it.
+// another dimension. Nests that take less time than their memory does would be slower with it; they
+// ask for one line of a page. Sum of (4096, 4096) f32 over rows, one core and two: 3280 and 2050 us
+// without, 2500 and 900 with it; with every line 2770 where 2710 were.
 #pragma once
 
 #include <map>
