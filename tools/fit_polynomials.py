@@ -99,6 +99,11 @@ def mapped(u: mp.mpf) -> mp.mpf:
     return 3 * (1 + u) / (1 - u)
 
 
+def in_range(v: mp.mpf) -> mp.mpf:
+    """Maps [-1, 1] to (0, 10.07], beyond which erfc rounds to 0 in f32."""
+    return (v + 1) * mp.mpf("5.035") + mp.mpf("1e-20")
+
+
 def to_unit(t: float) -> mp.mpf:
     """See mapped."""
     return (mp.mpf(t) - 3) / (mp.mpf(t) + 3)
@@ -131,6 +136,10 @@ def fits() -> list[Fit]:
         Fit("kExp2M1F32", "(2^r - 1) / r", exp2_tail, -one / 2, one / 2, 5,
             lambda r: 1 / exp2_tail(r)),
         Fit("kExp2F64", "(2^r - 1) / r", exp2_tail, -one / 2, one / 2, 10, exp2_weight),
+        Fit("kCoshForF32", "cosh(r log(2)) in z = r^2",
+            near_zero(lambda z: mp.cosh(mp.log(2) * mp.sqrt(z))), zero, one / 4, 3),
+        Fit("kSinhForF32", "sinh(r log(2)) / r in z = r^2",
+            near_zero(lambda z: mp.sinh(mp.log(2) * mp.sqrt(z)) / mp.sqrt(z)), zero, one / 4, 3),
         Fit("kLogF32", "(log(1 + f) - f + f^2 / 2) / f^3", log_tail, log_low, log_high, 8,
             lambda f: f * f + mp.mpf("1e-2")),
         Fit("kLogF64", "(2 atanh(s) - 2 s) / s^3 in z = s^2", atanh_tail, zero, atanh_high, 6,
@@ -148,6 +157,9 @@ def fits() -> list[Fit]:
         Fit("kErfF32", "log2(erfc(t)) / t", near_zero(lambda t: mp.log(mp.erfc(t), 2) / t),
             zero, mp.mpf("3.93"), 7,
             near_zero(lambda t: mp.log(2) * t * mp.erfc(t) / mp.erf(t))),
+        Fit("kErfcForF32", "log2(erfc(t)) / t in v = t / 5.035 - 1",
+            lambda v: mp.log(mp.erfc(in_range(v)), 2) / in_range(v), -one, one, 16,
+            lambda v: mp.log(2) * in_range(v)),
         Fit("kErfcxF64", "exp(t^2) erfc(t) (1 + 2 t) in u = (t - 3) / (t + 3)",
             lambda u: scaled_erfc(mapped(u)) * (1 + 2 * mapped(u)), to_unit(0.9), to_unit(28), 20),
         Fit("kAtanF32", "(atan(x) - x) / x^3 in z = x^2", atan_tail, zero, one, 9, angle_weight),

@@ -247,6 +247,10 @@ def test_functions_of_two_arguments(name: str, dtype: type) -> None:
     y = np.concatenate(
         [np.tile(special, special.size), rng.uniform(-20, 20, 2**16), rng.integers(-30, 30, 2**16)]
     ).astype(dtype)
+    # Numbers of all exponents: a quotient of up to 2^277 in f32.
+    bits = np.uint32 if dtype == np.float32 else np.uint64
+    patterns = rng.integers(0, np.iinfo(bits).max, (2, 2**14), dtype=bits).view(dtype)
+    x, y = np.concatenate([x, patterns[0]]), np.concatenate([y, patterns[1]])
     size = len(x) // 16 * 16
     x, y = x[:size].copy(), y[:size].copy()
     (actual,) = run([name], host_target(), dtype, 16, x, y)

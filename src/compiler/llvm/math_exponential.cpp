@@ -54,6 +54,27 @@ Value expm1_of_bounded(const Value& x) {
   return fma(small, half_power, half_power - 0.5) * 2.0;
 }
 
+struct Halves {
+  Value even, odd;
+};
+
+// cosh(|x|) and sinh(|x|) of f32 in f64, without a division or cancellation of small numbers: 2^r
+// is c + r s with c and s even in r, so that exp(|x|) and exp(-|x|) are 2^n (c + r s) and 2^-n (c -
+// r s).
+Halves halves_for_f32(const Value& x) {
+  const Value a = widen(at_most(abs(x), 100.0));
+  const Rounded n = round_product(a, std::numbers::log2e);
+  const Value r = fma(a, std::numbers::log2e, -n.number);
+  const Value z = r * r;
+  const Value c = polynomial(z, kCoshForF32);
+  const Value s = r * polynomial(z, kSinhForF32);
+  const Value half_up = power_of_two(n.low_bits - int64_t{1});
+  const Value half_down = power_of_two(int64_t{-1} - n.low_bits);
+  const Value sum = half_up + half_down;
+  const Value difference = half_up - half_down;
+  return {fma(sum, c, difference * s), fma(difference, c, sum * s)};
+}
+
 }  // namespace
 
 // Beyond the bounds, exp is 0 or infinite; within them n stays in the range that `scale` takes.
@@ -110,7 +131,7 @@ Value tanh(const Value& x) {
 
 // From e = expm1(a): (e + e / (e + 1)) / 2. For a near overflow, exp(a / 2)^2 / 2.
 Value sinh(const Value& x) {
-  if (!x.is_wide()) return through_f64(sinh, x);
+  if (!x.is_wide()) return copysign(narrow(halves_for_f32(x).odd), x);
   const Value a = abs(x);
   const Value e = expm1_of_bounded(at_most(a, 40.0));
   const Value root = exp(a * 0.5);
@@ -119,7 +140,7 @@ Value sinh(const Value& x) {
 }
 
 Value cosh(const Value& x) {
-  if (!x.is_wide()) return through_f64(cosh, x);
+  if (!x.is_wide()) return narrow(halves_for_f32(x).even);
   const Value root = exp(abs(x) * 0.5);
   const Value e = exp(at_most(abs(x), 40.0));
   return select(greater(abs(x), 40.0), root * 0.5 * root, (e + 1.0 / e) * 0.5);

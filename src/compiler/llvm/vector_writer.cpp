@@ -66,8 +66,7 @@ VectorWriter::VectorWriter(std::string_view name, FloatType type, int lanes, int
       kind_(type == FloatType::f64 ? Kind::f64 : Kind::f32),
       lanes_(lanes),
       arguments_(arguments),
-      has_fma_(target.has_fma),
-      has_scalef_(target.has_scalef()) {
+      target_(target) {
   TILEWISE_ASSERT(type == FloatType::f32 || type == FloatType::f64, name_);
   TILEWISE_ASSERT(lanes >= 1, name_);
 }
@@ -93,7 +92,7 @@ VectorValue VectorWriter::integer(const VectorValue& like, int64_t value) {
 }
 
 bool VectorWriter::has_scale(const VectorValue& y) const {
-  return has_scalef_ && lanes_ % (y.is_wide() ? 8 : 16) == 0;
+  return target_.has_scalef() && lanes_ % (y.is_wide() ? 8 : 16) == 0;
 }
 
 // The intrinsic knows whole registers only.
@@ -204,13 +203,28 @@ VectorValue VectorWriter::call_libm(std::string_view function) {
 
 VectorValue VectorWriter::call_libm_if_any(const VectorValue& condition,
                                            std::string_view function) {
+  std::string result;
+  const std::string calls = lane_calls(function, result);
+  return call_companion_if_any(condition, calls + "  ret " + type_of(kind_) + " " + result);
+}
+
+VectorValue VectorWriter::call_if_any(const VectorValue& condition,
+                                      VectorValue (*formula)(const VectorValue&,
+                                                             const VectorValue&)) {
+  VectorWriter writer(name_, kind_ == Kind::f64 ? FloatType::f64 : FloatType::f32, lanes_, 2,
+                      target_);
+  const VectorValue result = formula(writer.argument(0), writer.argument(1));
+  return call_companion_if_any(condition,
+                               writer.body_ + "  ret " + type_of(kind_) + " " + result.text);
+}
+
+VectorValue VectorWriter::call_companion_if_any(const VectorValue& condition,
+                                                const std::string& body) {
   TILEWISE_ASSERT(companion_.empty(), name_);
   const std::string cold = name_ + "_cold";
   const std::string type = type_of(kind_);
-  std::string result;
-  const std::string calls = lane_calls(function, result);
-  companion_ = "define internal " + signature(cold) + " noinline cold nounwind {\n" + calls +
-               "  ret " + type + " " + result + "\n}\n\n";
+  companion_ =
+      "define internal " + signature(cold) + " noinline cold nounwind {\n" + body + "\n}\n\n";
   std::string any = condition.text;
   if (lanes_ > 1) {
     any = "%any";

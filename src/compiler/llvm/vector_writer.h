@@ -43,7 +43,7 @@ class VectorWriter {
   VectorValue argument(int index);
   VectorValue number(const VectorValue& like, double value);    // Rounded to the type of `like`.
   VectorValue integer(const VectorValue& like, int64_t value);  // As wide as `like`.
-  bool has_fma() const { return has_fma_; }
+  bool has_fma() const { return target_.has_fma; }
 
   // y * 2^n rounded once, for any whole n, given as a float: an instruction of some targets.
   bool has_scale(const VectorValue& y) const;
@@ -52,6 +52,10 @@ class VectorWriter {
   // libm's results for the lanes where `condition` holds, in a cold function of its own that is
   // called only if one does. The other lanes have no meaning. At most once.
   VectorValue call_libm_if_any(const VectorValue& condition, std::string_view function);
+
+  // The same of a formula, which is given the function's two arguments.
+  VectorValue call_if_any(const VectorValue& condition,
+                          VectorValue (*formula)(const VectorValue&, const VectorValue&));
 
   // The whole function computed by libm, lane by lane.
   VectorValue call_libm(std::string_view function);
@@ -66,14 +70,14 @@ class VectorWriter {
 
  private:
   std::string signature(const std::string& name) const;
+  VectorValue call_companion_if_any(const VectorValue& condition, const std::string& body);
   std::string lane_calls(std::string_view function, std::string& result);
 
   std::string name_;
   VectorValue::Kind kind_;
   int lanes_;
   int arguments_;
-  bool has_fma_;
-  bool has_scalef_;
+  const Target& target_;
   int next_ = 0;
   std::string body_;
   std::string companion_;
