@@ -118,20 +118,49 @@ def _lcm_of_one(x, y):
 
 
 @triton.jit
+def _trailing_zeros(x):
+    """The width minus 1 for 0."""
+    zeros = libdevice.ffs(x).to(x.dtype) - 1
+    return zeros & (x.dtype.primitive_bitwidth - 1)
+
+
+@triton.jit
+def _binary_gcd(a, b):
+    """Of a, b >= 0, without a division, which CPUs have no vector instruction for: the difference
+    of odd numbers is even. All lanes go on until the last is done."""
+    shift = _trailing_zeros(a | b)
+    u = tl.maximum(a, b)
+    u = u >> _trailing_zeros(u)
+    v = tl.minimum(a, b)
+    while any_lane(v != 0):
+        v = v >> _trailing_zeros(v)
+        difference = tl.abs(u - v)
+        goes_on = v != 0
+        u = tl.where(goes_on, tl.minimum(u, v), u)
+        v = tl.where(goes_on, difference, 0)
+    return u << shift
+
+
+@triton.jit
 def greatest_common_divisor(x, y):
-    """Euclid's. On a CPU all lanes of a tile go on until the last is done."""
+    """Of the lowest integer, which has no magnitude, what Euclid's algorithm happens to give."""
     if on_gpu():
         return map_lanes(_gcd_of_one, x, y)
     else:
         x, y = tl.broadcast(x, y)
         a = tl.abs(x)
         b = tl.abs(y)
-        while any_lane(a != 0):
-            goes_on = a != 0
+        is_lowest = (a < 0) | (b < 0)
+        wide: tl.constexpr = tl.int64 if x.dtype.primitive_bitwidth == 64 else tl.int32
+        plain = _binary_gcd(
+            tl.where(is_lowest, 0, a).to(wide), tl.where(is_lowest, 0, b).to(wide)
+        ).to(x.dtype)
+        while any_lane(is_lowest & (a != 0)):
+            goes_on = is_lowest & (a != 0)
             rest = tl.where(goes_on, b % tl.where(goes_on, a, 1), 0)
             b = tl.where(goes_on, a, b)
-            a = rest
-        return b
+            a = tl.where(is_lowest, rest, a)
+        return tl.where(is_lowest, b, plain)
 
 
 @triton.jit

@@ -190,7 +190,7 @@ def _asymptotic(a, x, IS_UPPER: tl.constexpr):
 
 
 @triton.jit
-def _series(a, x, active):
+def _series(a, x, active, PRECISION: tl.constexpr):
     """Sum of x^n / ((a + 1) ... (a + n))."""
     term = tl.full(a.shape, 1.0, tl.float64)
     total = term
@@ -200,13 +200,13 @@ def _series(a, x, active):
         denominator = denominator + 1
         term = tl.where(active, term * (x / denominator), 0.0)
         total = total + term
-        active = active & (term > total * 1.1e-16)
+        active = active & (term > total * PRECISION)
         steps += 1
     return total
 
 
 @triton.jit
-def _continued_fraction(a, x, active):
+def _continued_fraction(a, x, active, PRECISION: tl.constexpr):
     """By the modified method of Lentz."""
     b = x + 1 - a
     c = tl.full(a.shape, 1e300, tl.float64)
@@ -221,7 +221,7 @@ def _continued_fraction(a, x, active):
         c = b + numerator / c
         change = tl.where(active, c * d, 1.0)
         h = h * change
-        active = active & (tl.abs(change - 1) > 2e-16)
+        active = active & (tl.abs(change - 1) > 2 * PRECISION)
     return h
 
 
@@ -249,10 +249,12 @@ def _incomplete_gamma(a_in, x_in, IS_UPPER: tl.constexpr):
     x = tl.where(valid, x_wide, 1.0)
     is_close = (a > 20) & (tl.abs(x - a) < 0.3 * a)
     is_small = x <= a + 1
+    # f32 rounds away what is smaller.
+    precision: tl.constexpr = 1.1e-16 if a_in.dtype == tl.float64 else 1e-10
     prefactor = libdevice.exp(a * libdevice.log(x) - x - lgamma(a))
-    lower = prefactor / a * _series(a, x, valid & is_small & ~is_close)
+    lower = prefactor / a * _series(a, x, valid & is_small & ~is_close, precision)
     upper = prefactor * _continued_fraction(a, tl.where(is_small, a + 2, x),
-                                            valid & ~is_small & ~is_close)  # fmt: skip
+                                            valid & ~is_small & ~is_close, precision)  # fmt: skip
     if IS_UPPER:
         result = tl.where(is_small, 1 - lower, upper)
         result = tl.where((x <= 1.1) & (a < 1.1), _upper_of_small(a, x), result)

@@ -37,6 +37,33 @@ constexpr Rename kConversions[] = {
 
 }  // namespace
 
+// Counts of bits, which are 32 bits wide whatever is counted.
+bool LaneOps::count_bits(std::string_view symbol, const std::string& x, ScalarKind kind, int lanes,
+                         std::string& result) {
+  const bool finds_first = symbol.starts_with("__nv_ffs");
+  if (symbol.starts_with("__nv_popc")) {
+    result = intrinsic("ctpop", kind, lanes, {x});
+  } else if (symbol.starts_with("__nv_clz")) {
+    result = intrinsic("ctlz", kind, lanes, {x}, "i1 false");
+  } else if (finds_first) {
+    result = intrinsic("cttz", kind, lanes, {x}, "i1 false");
+  } else {
+    return false;
+  }
+  if (kind == ScalarKind::i64)
+    result = b_.assign("trunc " + llvm_type(kind, lanes) + " " + result + " to " +
+                       llvm_type(ScalarKind::i32, lanes));
+  if (!finds_first) return true;
+  // From 1, and 0 where there is none.
+  const std::string place = b_.assign("add " + llvm_type(ScalarKind::i32, lanes) + " " + result +
+                                      ", " + integer_constant(1, ScalarKind::i32, lanes));
+  const std::string is_zero = b_.assign("icmp eq " + llvm_type(kind, lanes) + " " + x + ", " +
+                                        integer_constant(0, kind, lanes));
+  result =
+      select(is_zero, integer_constant(0, ScalarKind::i32, lanes), place, ScalarKind::i32, lanes);
+  return true;
+}
+
 // What is an instruction or two, whether of integers or between types.
 bool LaneOps::emit_extern_integer(const Operation& op, const Operands& x, int lanes,
                                   std::string& result) {
@@ -60,6 +87,9 @@ bool LaneOps::emit_extern_integer(const Operation& op, const Operands& x, int la
                        llvm_type(to, lanes));
     return true;
   }
+  if (is_integer(kind) && is_runtime_function(symbol, op) &&
+      count_bits(symbol, x[0], kind, lanes, result))
+    return true;
   if (!is_integer(kind) || kind != to) return false;
   if (symbol == "__nv_mulhi" || symbol == "__nv_mul64hi") {
     result = multiply_extended(true, x[0], x.at(1), kind, lanes)[1];

@@ -76,6 +76,8 @@ class LaneOps {
                  std::string& result);
   // emit_extern.cpp
   std::string emit_extern(const Operation& op, const Operands& x, int lanes);
+  bool count_bits(std::string_view symbol, const std::string& x, ScalarKind kind, int lanes,
+                  std::string& result);
   bool emit_extern_integer(const Operation& op, const Operands& x, int lanes, std::string& result);
   // emit_bfloat.cpp
   static bool holds_bfloats(const Value& value, int depth = 0);

@@ -166,7 +166,9 @@ void add_geometry(runtime::ArgumentPack& pack, at::TensorIteratorBase& iter,
     for (int d = 1; d < variant.rank; ++d) {
       const int64_t stride = element_stride(iter, i, d);
       // On GPUs a row's start must be known to be aligned for wide loads; the CPU does not care.
-      if (specialize_strides && !wide)
+      // There it is the 1 that counts, by which the compiler knows transposed operands.
+      const bool is_transposed = inner == InnerStride::any && d == 1 && stride == 1;
+      if ((specialize_strides || is_transposed) && !wide)
         pack.stride(stride);
       else
         add(stride);
@@ -283,7 +285,7 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   }
 
   const c10::Device device = iter.device(0);
-  const PointwiseTile tile = choose_tile(iter, variant);
+  const PointwiseTile tile = choose_tile(iter, variant, function_.name);
   add_geometry(pack, iter, variant, !iter.can_use_32bit_indexing(), !device.is_cpu());
   if (!variant.is_flat()) pack.constant(tile.block_y);
   pack.constant(tile.block_x);

@@ -15,6 +15,35 @@ using codegen::InnerStride;
 // (at::internal::GRAIN_SIZE).
 constexpr int64_t kCpuGrain = 32768;
 
+// Functions that loop until the last lane of their tile is done. A CPU then takes tiles whose
+// values stay in registers from one step to the next, and where few lanes wait for a slow one.
+constexpr std::string_view kIterating[] = {
+    // keep-sorted
+    "chebyshev_t",
+    "chebyshev_u",
+    "chebyshev_v",
+    "chebyshev_w",
+    "greatest_common_divisor",
+    "hermite_h",
+    "hermite_he",
+    "igamma",
+    "igammac",
+    "laguerre_l",
+    "least_common_multiple",
+    "legendre_p",
+    "polygamma",
+    "shifted_chebyshev_t",
+    "shifted_chebyshev_u",
+    "shifted_chebyshev_v",
+    "shifted_chebyshev_w",
+    "zeta",
+};
+constexpr int64_t kCpuIterated = 128;
+
+bool iterates(std::string_view function) {
+  return std::ranges::find(kIterating, function) != std::end(kIterating);
+}
+
 // Few distinct tiles, since each is a compilation: rows are covered by 16, 128 or 1024 columns.
 int64_t columns_for(int64_t row_length) {
   return row_length <= 16 ? 16 : row_length <= 128 ? 128 : 1024;
@@ -56,19 +85,21 @@ bool streams_outputs(const at::TensorIteratorBase& iter) {
 }
 
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
-                          const codegen::PointwiseVariant& variant) {
+                          const codegen::PointwiseVariant& variant, std::string_view function) {
   const bool on_cpu = iter.device(0).is_cpu();
   const int64_t numel = iter.numel();
   PointwiseTile tile{};
   if (variant.is_flat()) {
     tile.block_y = 1;
-    tile.block_x = on_cpu ? (numel <= 1024 ? 1024 : 4096) : 1024;
+    const int64_t cpu_block = iterates(function) ? kCpuIterated : numel <= 1024 ? 1024 : 4096;
+    tile.block_x = on_cpu ? cpu_block : 1024;
     tile.programs = ceil_div(numel, tile.block_x);
   } else {
     const int64_t row_length = iter.shape()[0];
     const bool square = has_transposed_operand(iter, variant);
-    tile.block_x = square ? 32 : columns_for(row_length);
-    tile.block_y = square ? 32 : 1024 / tile.block_x;
+    const int64_t elements = on_cpu && iterates(function) ? kCpuIterated : 1024;
+    tile.block_x = square ? 32 : std::min(elements, columns_for(row_length));
+    tile.block_y = square ? 32 : elements / tile.block_x;
     tile.programs = ceil_div(row_length, tile.block_x) * ceil_div(numel / row_length, tile.block_y);
   }
   tile.options.num_warps = 4;

@@ -4,6 +4,8 @@
 
 #include <ATen/TensorIterator.h>
 
+#include <string_view>
+
 #include "codegen/pointwise_source.h"
 #include "runtime/launch_options.h"
 
@@ -21,6 +23,6 @@ struct PointwiseTile {
 bool streams_outputs(const at::TensorIteratorBase& iter);
 
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
-                          const codegen::PointwiseVariant& variant);
+                          const codegen::PointwiseVariant& variant, std::string_view function);
 
 }  // namespace tilewise::ops
