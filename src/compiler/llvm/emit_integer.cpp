@@ -178,6 +178,30 @@ LaneOps::Operands LaneOps::multiply_extended(bool is_signed, const std::string& 
                                              const std::string& b, ScalarKind kind, int lanes) {
   const int width = bit_width(kind);
   const std::string type = llvm_type(kind, lanes);
+  // x86 multiplies the even lanes of 32 bits, of which the odd ones, shifted, are another vector:
+  // half of the instructions of widening all of them.
+  if (!is_signed && width == 32 && lanes % 2 == 0 && module_.target().name.starts_with("x86")) {
+    const std::string pairs = llvm_type(ScalarKind::i64, lanes / 2);
+    const std::string lower_half = "splat (i64 4294967295)";
+    const std::string shift = "splat (i64 32)";
+    const auto as_pairs = [&](const std::string& x) {
+      return b_.assign("bitcast " + type + " " + x + " to " + pairs);
+    };
+    const auto combine = [&](const char* op, const std::string& x, const std::string& y) {
+      return b_.assign(std::string(op) + " " + pairs + " " + x + ", " + y);
+    };
+    const auto as_lanes = [&](const std::string& x) {
+      return b_.assign("bitcast " + pairs + " " + x + " to " + type);
+    };
+    const std::string x = as_pairs(a);
+    const std::string y = as_pairs(b);
+    const std::string even =
+        combine("mul", combine("and", x, lower_half), combine("and", y, lower_half));
+    const std::string odd = combine("mul", combine("lshr", x, shift), combine("lshr", y, shift));
+    const std::string high =
+        combine("or", combine("lshr", even, shift), combine("and", odd, "splat (i64 -4294967296)"));
+    return {b_.assign("mul " + type + " " + a + ", " + b), as_lanes(high)};
+  }
   std::string wide = "i" + std::to_string(width * 2);
   std::string bits = std::to_string(width);
   if (lanes > 1) {
