@@ -51,6 +51,39 @@ def triangle(
 
 
 @triton.jit
+def triangle_by_rows(
+    x_ptr, out_ptr, rows, columns, diagonal, x_batch, x_row, out_batch, out_row,
+    UPPER: tl.constexpr, IN_PLACE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """The same for CPUs where the columns of both lie side by side: a row is a range of zeros and
+    a range that is kept, and neither needs a mask but at its end. Grid batch * rows.
+    """
+    program = tl.program_id(0)
+    row = program % rows
+    batch = (program // rows).to(tl.int64)
+    if UPPER:
+        zeros = tl.minimum(tl.maximum(row + diagonal, 0), columns)
+        first_zero = zeros * 0
+        first_kept = zeros
+    else:
+        first_zero = tl.minimum(tl.maximum(row + diagonal + 1, 0), columns)
+        zeros = columns - first_zero
+        first_kept = zeros * 0
+    out = out_ptr + batch * out_batch + row.to(tl.int64) * out_row
+    lane = tl.arange(0, BLOCK)
+    zero = tl.zeros([BLOCK], out_ptr.dtype.element_ty)
+    for start in range(0, zeros, BLOCK):
+        index = start + lane
+        tl.store(out + first_zero + index, zero, mask=index < zeros)
+    if not IN_PLACE:
+        x = x_ptr + batch * x_batch + row.to(tl.int64) * x_row + first_kept
+        kept = columns - zeros
+        for start in range(0, kept, BLOCK):
+            index = start + lane
+            tl.store(out + first_kept + index, tl.load(x + index, mask=index < kept), index < kept)
+
+
+@triton.jit
 def _elements_above(row, columns, shift):
     """Of a lower triangle whose row i has clamp(i + shift, 0, columns) elements."""
     zero = tl.zeros_like(row)

@@ -178,6 +178,10 @@ struct MatrixStrides {
   }
 };
 
+// Columns from which on a row of its own is worth a program of a CPU, and elements for a thread.
+constexpr int64_t kLongRow = 64;
+constexpr int64_t kRowGrain = 32768;
+
 template <class Meta, bool kUpper>
 struct Triangle : StructuredOp<Meta> {
   void impl(const Tensor& self, int64_t diagonal, const Tensor& out) {
@@ -193,11 +197,20 @@ struct Triangle : StructuredOp<Meta> {
       throw dispatch::Refusal{"triangle of a huge matrix"};
     // Beyond the corners the diagonal's place makes no difference, and it must fit 32 bits.
     const int64_t clamped = std::clamp(diagonal, -rows - 1, columns + 1);
-    const MatrixTile tile(rows, columns);
-    const int64_t programs = self.numel() / (rows * columns) * tile.programs;
     LaunchOptions options;
     options.num_stages = 1;
+    if (self.is_cpu() && columns >= kLongRow && from->column == 1 && to->column == 1 &&
+        self.numel() / columns <= INT32_MAX) {
+      static const Kernel by_rows("creation/triangle", "triangle_by_rows");
+      options.grain = std::max<int64_t>(1, kRowGrain / columns);
+      launch(by_rows, options, grid_1d(self.numel() / columns), out, self, written(out), rows,
+             columns, clamped, int64(from->batch), int64(from->row), int64(to->batch),
+             int64(to->row), constant(kUpper), constant(out.is_same(self)), constant(int64_t{256}));
+      return;
+    }
     options.grain = 32;
+    const MatrixTile tile(rows, columns);
+    const int64_t programs = self.numel() / (rows * columns) * tile.programs;
     launch(triangle, options, grid_1d(programs), out, self, written(out), rows, stride(columns),
            clamped, stride(from->batch), stride(from->row), stride(from->column), stride(to->batch),
            stride(to->row), stride(to->column), constant(kUpper), constant(out.is_same(self)),
