@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import on_gpu
 from pointwise.power import real_power
 
 
@@ -73,8 +74,11 @@ def divide(x, y):
 
 @triton.jit
 def negate(x):
-    """Triton's -x is 0 - x, which loses the sign of -0."""
-    if x.dtype.is_floating():
+    """Triton's -x is 0 - x, which loses the sign of -0. 16-bit floats stay what they are."""
+    if x.dtype.is_floating() and x.dtype.primitive_bitwidth == 16:
+        lowest: tl.constexpr = -0x8000
+        return (x.to(tl.int16, bitcast=True) ^ lowest).to(x.dtype, bitcast=True)
+    elif x.dtype.is_floating():
         return x * -1.0
     else:
         return -x
@@ -181,6 +185,30 @@ def power(x, exponent):
         return real_power(x, exponent)
     else:
         return integer_power(x, exponent)
+
+
+@triton.jit
+def power_by_number(x, exponent):
+    """With the shortcuts that ATen takes on CPUs, where one number is the exponent of a list's
+    tensor: a branch that all lanes take."""
+    if on_gpu():
+        return real_power(x, exponent)
+    else:
+        if exponent == 0.5:
+            result = square_root(x)
+        elif exponent == 2:
+            result = x * x
+        elif exponent == 3:
+            result = x * x * x
+        elif exponent == -0.5:
+            result = reciprocal_square_root(x)
+        elif exponent == -1:
+            result = reciprocal(x)
+        elif exponent == -2:
+            result = reciprocal(x * x)
+        else:
+            result = real_power(x, exponent)
+        return result
 
 
 @triton.jit

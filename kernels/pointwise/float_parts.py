@@ -27,7 +27,12 @@ def sign_bit(x):
 
 @triton.jit
 def copysign(x, y):
-    return libdevice.copysign(x, y)
+    if x.dtype.primitive_bitwidth == 16:
+        lowest: tl.constexpr = -0x8000
+        bits = (bits_of(x) & 0x7FFF) | (bits_of(y) & lowest)
+        return bits.to(x.dtype, bitcast=True)
+    else:
+        return libdevice.copysign(x, y)
 
 
 @triton.jit

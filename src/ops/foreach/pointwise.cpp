@@ -68,8 +68,8 @@ TILEWISE_FOREACH("_foreach_minimum", ".List", "arithmetic:minimum", "", kNumeric
 TILEWISE_FOREACH("_foreach_minimum", ".Scalar", "arithmetic:minimum", "", kNumeric, TensorList, const Scalar&);
 TILEWISE_FOREACH("_foreach_minimum", ".ScalarList", "arithmetic:minimum", "", kNumeric, TensorList, ScalarList);
 TILEWISE_FOREACH("_foreach_pow", ".List", "arithmetic:power", "", kFloating, TensorList, TensorList);
-TILEWISE_FOREACH("_foreach_pow", ".Scalar", "arithmetic:power", "", kFloating, TensorList, const Scalar&);
-TILEWISE_FOREACH("_foreach_pow", ".ScalarList", "arithmetic:power", "", kFloating, TensorList, ScalarList);
+TILEWISE_FOREACH("_foreach_pow", ".Scalar", "arithmetic:power_by_number", "", kFloating, TensorList, const Scalar&);
+TILEWISE_FOREACH("_foreach_pow", ".ScalarList", "arithmetic:power_by_number", "", kFloating, TensorList, ScalarList);
 TILEWISE_FOREACH_FUNCTIONAL("_foreach_pow.ScalarAndTensor", "arithmetic:power", "", kFloating, const Scalar&, TensorList);
 
 TILEWISE_FOREACH("_foreach_addcdiv", ".Scalar", "arithmetic:add_quotient", "", kFloating, TensorList, TensorList, TensorList, const Scalar&);

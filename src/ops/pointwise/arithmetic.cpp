@@ -50,7 +50,7 @@ TILEWISE_POINTWISE("lerp.Tensor", at::meta::structured_lerp_Tensor, "arithmetic:
 TILEWISE_POINTWISE("maximum", at::meta::structured_maximum, "arithmetic:maximum");
 TILEWISE_POINTWISE("minimum", at::meta::structured_minimum, "arithmetic:minimum");
 TILEWISE_POINTWISE("mul.Tensor", at::meta::structured_mul_Tensor, "arithmetic:multiply", kAll | kUnsigned);
-TILEWISE_POINTWISE("neg", at::meta::structured_neg, "arithmetic:negate", kNumeric);
+TILEWISE_POINTWISE("neg", at::meta::structured_neg, "arithmetic:negate", kNumeric | kAsStored);
 TILEWISE_POINTWISE("rad2deg", UnaryFloatPreset, "arithmetic:radians_to_degrees", kFloating);
 TILEWISE_POINTWISE("reciprocal", at::meta::structured_reciprocal, "arithmetic:reciprocal", kFloating);
 TILEWISE_POINTWISE("round", at::meta::structured_round, "arithmetic:round_half_even", kNumeric | kUnsigned);

@@ -88,7 +88,7 @@ struct FrexpOut : PlainOp {
 TILEWISE_OPERATOR(FrexpOut, "frexp.Tensor_out");
 
 // clang-format off: one operator a line
-TILEWISE_POINTWISE("copysign.Tensor", at::meta::structured_copysign_Tensor, "float_parts:copysign", kFloating);
+TILEWISE_POINTWISE("copysign.Tensor", at::meta::structured_copysign_Tensor, "float_parts:copysign", kFloating | kAsStored);
 TILEWISE_POINTWISE("frac", at::meta::structured_frac, "arithmetic:fraction", kFloating);
 TILEWISE_POINTWISE("nextafter", at::meta::structured_nextafter, "float_parts:next_after", kFloating | kAsStored);
 TILEWISE_POINTWISE("signbit", at::meta::structured_signbit, "float_parts:sign_bit", kAll | kUnsigned);
