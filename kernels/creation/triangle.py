@@ -72,7 +72,11 @@ def triangle_by_rows(
     out = out_ptr + batch * out_batch + row.to(tl.int64) * out_row
     lane = tl.arange(0, BLOCK)
     zero = tl.zeros([BLOCK], out_ptr.dtype.element_ty)
-    for start in range(0, zeros, BLOCK):
+    # The first few apart, so that the others' stores do not cross lines of the cache.
+    few = tl.arange(0, 64)
+    head = tl.minimum(-first_zero & 63, zeros)
+    tl.store(out + first_zero + few, tl.zeros([64], out_ptr.dtype.element_ty), mask=few < head)
+    for start in range(head, zeros, BLOCK):
         index = start + lane
         tl.store(out + first_zero + index, zero, mask=index < zeros)
     if not IN_PLACE:

@@ -205,7 +205,8 @@ struct Triangle : StructuredOp<Meta> {
       options.grain = std::max<int64_t>(1, kRowGrain / columns);
       launch(by_rows, options, grid_1d(self.numel() / columns), out, self, written(out), rows,
              columns, clamped, int64(from->batch), int64(from->row), int64(to->batch),
-             int64(to->row), constant(kUpper), constant(out.is_same(self)), constant(int64_t{256}));
+             int64(to->row), constant(kUpper), constant(out.is_same(self)),
+             constant(int64_t{1024}));
       return;
     }
     options.grain = 32;
