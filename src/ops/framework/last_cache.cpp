@@ -47,7 +47,8 @@ bool exceeds_last_cache(size_t bytes) {
   static const LastCache cache = find_last_cache();
   const size_t threads = static_cast<size_t>(std::max(1, at::get_num_threads()));
   const size_t caches = (threads + cache.cpus - 1) / cache.cpus;
-  return bytes > caches * cache.bytes;
+  // Not for a number or a row that an operator reads besides.
+  return bytes > caches * (cache.bytes + cache.bytes / 16);
 }
 
 }  // namespace tilewise::ops
