@@ -123,7 +123,8 @@ def _store_result(out_ptr, total_weight_ptr, loss, weight, REDUCTION: tl.constex
     if REDUCTION == 1:
         loss = loss / weight
     tl.store(out_ptr, loss.to(out_ptr.dtype.element_ty))
-    tl.store(total_weight_ptr, weight.to(total_weight_ptr.dtype.element_ty))
+    if total_weight_ptr is not None:
+        tl.store(total_weight_ptr, weight.to(total_weight_ptr.dtype.element_ty))
 
 
 @triton.jit

@@ -7,6 +7,7 @@
 #include <deque>
 #include <unordered_set>
 
+#include "dispatch/composite.h"
 #include "dispatch/previous_kernel.h"
 
 namespace tilewise::dispatch {
@@ -14,10 +15,18 @@ namespace {
 
 constexpr c10::DispatchKey kBackendKeys[kBackends] = {c10::DispatchKey::CPU,
                                                       c10::DispatchKey::CUDA};
+constexpr c10::DispatchKey kAutogradKeys[kBackends] = {c10::DispatchKey::AutogradCPU,
+                                                       c10::DispatchKey::AutogradCUDA};
 
 std::vector<Registration*>& registrations() {
   static std::vector<Registration*> list;
   return list;
+}
+
+// What serves at the autograd keys, of those that need it.
+std::map<const Registration*, CompositeRegistration::FunctionMaker>& autograd_functions() {
+  static std::map<const Registration*, CompositeRegistration::FunctionMaker> makers;
+  return makers;
 }
 
 struct Entries {
@@ -93,9 +102,21 @@ std::unordered_set<c10::OperatorName>& taken_over() {
   return names;
 }
 
+// Leaked, like those of the backends (see install).
+torch::Library& autograd_library(Backend backend) {
+  static std::map<Backend, torch::Library*> libraries;
+  torch::Library*& library = libraries[backend];
+  if (library == nullptr)
+    library = new torch::Library(torch::Library::IMPL, "aten",
+                                 kAutogradKeys[static_cast<size_t>(backend)], __FILE__, __LINE__);
+  return *library;
+}
+
 void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
                const FormBinding& binding, Form form, const Registration& registration) {
-  TORCH_CHECK(!is_decomposed_by_autograd(handle),
+  const auto with_autograd = autograd_functions().find(&registration);
+  const bool has_node = with_autograd != autograd_functions().end();
+  TORCH_CHECK(has_node || !is_decomposed_by_autograd(handle),
               "tilewise: aten::", overload_name(handle.operator_name()),
               " has no derivative formula of its own (CompositeImplicitAutograd) and must not be "
               "taken over");
@@ -119,7 +140,10 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
     entry.handle = &handle;
     entry.previous = has_kernel ? computed_kernel(handle, kBackendKeys[backend])
                                 : registration.kernel_without_scope();
-    libraries[backend]->impl(("aten::" + entry.name).c_str(), binding.make_function());
+    const std::string full = "aten::" + entry.name;
+    libraries[backend]->impl(full.c_str(), binding.make_function());
+    if (has_node)
+      autograd_library(static_cast<Backend>(backend)).impl(full.c_str(), with_autograd->second());
     add_entry(entry);
   }
 }
@@ -224,6 +248,12 @@ Registration::Registration(const char* operator_name, FormBindings bindings, boo
       gpu_only(on_gpu),
       with_number{first_is_number, second_is_number} {
   registrations().push_back(this);
+}
+
+CompositeRegistration::CompositeRegistration(const char* operator_name, FormBinding functional,
+                                             FunctionMaker with_autograd)
+    : Registration(operator_name, {functional}, /*derive=*/false) {
+  autograd_functions().emplace(this, with_autograd);
 }
 
 void add_entry(OverloadEntry& entry) {

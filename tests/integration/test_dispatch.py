@@ -199,14 +199,16 @@ def test_report_prints_a_table_with_exact_numbers():
     assert "add.Tensor/cpu" in str(report)
 
 
-def test_composite_operators_are_left_alone():
+def test_composite_operators_are_left_alone_or_taken_over_with_autograd():
     for name in tilewise.registered("cpu"):
         base, _, overload = name.partition(".")
         packet = getattr(torch.ops.aten, base)
         op = getattr(packet, overload or "default")
-        decomposed = op.has_kernel_for_dispatch_key(
-            torch._C.DispatchKey.CompositeImplicitAutograd
-        ) and not op.has_kernel_for_dispatch_key(torch._C.DispatchKey.Autograd)
+        keys = torch._C.DispatchKey
+        decomposed = op.has_kernel_for_dispatch_key(keys.CompositeImplicitAutograd) and not (
+            op.has_kernel_for_dispatch_key(keys.Autograd)
+            or op.has_kernel_for_dispatch_key(keys.AutogradCPU)
+        )
         assert not decomposed, name
 
 

@@ -105,6 +105,7 @@ NORM_AND_LOSS_CALLS: dict[str, Callable[[], Arguments]] = {
     "_batch_norm_with_update": lambda: [*_batch_norm(), 0.1, 1e-5],
     "_batch_norm_with_update_functional": lambda: [*_batch_norm(), 0.1, 1e-5],
     "_ctc_loss": _ctc,
+    "cross_entropy_loss": lambda: [_x(5, 7), torch.tensor([0, 3, 6, 2, 2]), _x(7), 1, 3, 0.2],
     "_ctc_loss.Tensor": lambda: _with_tensor_lengths(_ctc()),
     "_ctc_loss_backward": _ctc_backward,
     "_ctc_loss_backward.Tensor": lambda: _with_tensor_lengths(_ctc_backward()),

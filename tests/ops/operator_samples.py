@@ -48,6 +48,7 @@ REACHED_THROUGH: dict[str, tuple[str, ...]] = {
     "celu": ("nn.functional.celu",),
     "conj_physical_": ("conj_physical",),
     "constant_pad_nd": ("constant_pad_nd", "nn.functional.pad"),
+    "cross_entropy_loss": ("nn.functional.cross_entropy",),
     "copy_": ("clone", "contiguous", "to"),
     "elu": ("nn.functional.elu", "nn.functional.selu"),
     "elu_backward": ("nn.functional.elu", "nn.functional.selu", "nn.functional.celu"),

@@ -21,6 +21,7 @@ CALLS = {
     "nll_loss": "F.nll_loss(x, torch.tensor([1, 5, 0], device=device))",
     "nll_loss, not reduced": "F.nll_loss(x, torch.tensor([1, -2, 0], device=device), "
     "reduction='none')",
+    "cross_entropy": "F.cross_entropy(x, torch.tensor([1, 5, 0], device=device))",
     "multi_margin_loss": "F.multi_margin_loss(x, torch.tensor([1, 5, 0], device=device))",
     "binary_cross_entropy": "F.binary_cross_entropy(x * 9, x)",
     "_assert_async": "torch._assert_async(x[0, 0] * 0)",

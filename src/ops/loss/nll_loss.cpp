@@ -4,77 +4,14 @@
 #include <ATen/ops/nll_loss_forward_meta.h>
 
 #include <algorithm>
-#include <limits>
 
-#include "ops/framework/dimensions.h"
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
 #include "ops/framework/structured_op.h"
+#include "ops/loss/class_rows.h"
 
 namespace tilewise::ops {
 namespace {
-
-// self [outer, classes, inner], target and losses [outer, inner]: the views of an image loss; of
-// [rows, classes], inner is 1. `losses` (the result, or its gradient) may be 0-dimensional.
-struct Rows {
-  Rows(const Tensor& self, const Tensor& target, const Tensor& losses) {
-    const int64_t class_axis = self.dim() == 1 ? 0 : 1;
-    classes = self.size(class_axis);
-    class_stride = self.stride(class_axis);
-    if (self.dim() == 1) return;  // one row
-    const bool has_losses = losses.dim() == target.dim();
-    if (self.dim() == 2) {  // The rows are the outer dimension: no division in the kernel.
-      position.outer = self.size(0);
-      position.outer_stride = {self.stride(0), target.stride(0), has_losses ? losses.stride(0) : 0};
-      return;
-    }
-    Dimensions kept;
-    for (int64_t i = 0; i < target.dim(); ++i)
-      kept.add(target.size(i), {self.stride(i < class_axis ? i : i + 1), target.stride(i),
-                                has_losses ? losses.stride(i) : 0});
-    const auto pair = kept.collapse_in_order();
-    if (!pair) throw dispatch::Refusal{"nll_loss of positions that do not collapse to two"};
-    position = *pair;
-  }
-  int64_t count() const { return position.numel(); }
-  // Whether programs take rows of one outer index each: where those are many.
-  bool is_split() const { return position.inner >= 512; }
-  // Programs of `block` rows.
-  int64_t blocks(int64_t block) const {
-    return is_split() ? position.outer * ceil_div(position.inner, block) : ceil_div(count(), block);
-  }
-  DimensionPair position;
-  int64_t classes = 1;
-  int64_t class_stride = 1;
-};
-
-DType compute_type(const Tensor& tensor) {
-  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
-}
-
-// On a GPU the kernel asserts that targets are classes, as PyTorch's; on a CPU PyTorch's own kernel
-// raises.
-template <class Index>
-bool has_foreign_target(const Tensor& target, int64_t classes, int64_t ignore_index) {
-  const Index* data = target.const_data_ptr<Index>();
-  bool found = false;
-  const auto look = [&](int64_t offset) {
-    const auto value = static_cast<int64_t>(data[offset]);
-    // One comparison, as unsigned numbers: a negative one is no class either.
-    found |=
-        (value != ignore_index) & (static_cast<uint64_t>(value) >= static_cast<uint64_t>(classes));
-  };
-  if (target.is_contiguous()) {
-    for (int64_t i = 0; i < target.numel(); ++i) look(i);
-    return found;
-  }
-  const auto size = [&](int64_t d) { return d < target.dim() ? target.size(d) : 1; };
-  const auto step = [&](int64_t d) { return d < target.dim() ? target.stride(d) : 0; };
-  for (int64_t i = 0; i < size(0); ++i)
-    for (int64_t j = 0; j < size(1); ++j)
-      for (int64_t k = 0; k < size(2); ++k) look(i * step(0) + j * step(1) + k * step(2));
-  return found;
-}
 
 const char* refuse_nll(const Tensor& self, const Tensor& target, const auto& weight,
                        int64_t ignore_index, int64_t classes) {
@@ -83,13 +20,10 @@ const char* refuse_nll(const Tensor& self, const Tensor& target, const auto& wei
   if (has_weight && weight->scalar_type() != self.scalar_type())
     return "nll_loss: dtypes of input and weight";
   if (has_weight && !weight->is_contiguous()) return "nll_loss: weight is not contiguous";
-  const bool is_long = target.scalar_type() == at::kLong;
-  if (!is_long && target.scalar_type() != at::kByte) return "nll_loss: dtype of target";
+  if (target.scalar_type() != at::kLong && target.scalar_type() != at::kByte)
+    return "nll_loss: dtype of target";
   if (target.numel() == 0) return "nll_loss of no rows";
-  if (self.is_cpu() && target.is_cpu() &&
-      (is_long ? has_foreign_target<int64_t>(target, classes, ignore_index)
-               : has_foreign_target<uint8_t>(target, classes, ignore_index)))
-    return "nll_loss: target out of bounds";
+  if (has_foreign_target(target, classes, ignore_index)) return "nll_loss: target out of bounds";
   return nullptr;
 }
 
@@ -114,7 +48,7 @@ const char* refuse_2d(const Tensor& self, const Tensor& target, const auto& weig
 void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef weight,
              int64_t reduction, int64_t ignore_index, const Tensor& out,
              const Tensor& total_weight) {
-  const Rows rows(self, target, out);
+  const ClassRows rows(self, target, out);
   const DimensionPair& place = rows.position;
   const DType acc = compute_type(self);
   const bool on_cpu = self.is_cpu();
@@ -167,7 +101,7 @@ void backward(const Tensor& grad_output, const Tensor& self, const Tensor& targe
               at::OptionalTensorRef weight, int64_t reduction, int64_t ignore_index,
               const Tensor& total_weight, const Tensor& grad_input) {
   static const Kernel kernel("loss/nll_loss", "backward");
-  const Rows rows(grad_input, target, grad_output);
+  const ClassRows rows(grad_input, target, grad_output);
   const DimensionPair& place = rows.position;
   const bool on_cpu = self.is_cpu();
   // A single row without reduction has one gradient, like a sum.
