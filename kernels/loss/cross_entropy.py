@@ -56,7 +56,6 @@ def _target(
     target = tl.load(pointers, mask=mask, other=0).to(tl.int64)
     counted = mask & (target != ignore_index)
     is_class = counted & (target >= 0) & (target < classes)
-    _assert_classes(is_class | (counted == 0))
     if weight_ptr is not None:
         weight = tl.load(weight_ptr + target, mask=is_class, other=0.0).to(ACC)
     else:
@@ -208,6 +207,8 @@ def forward(
             tl.store(out_ptr, loss_sum.to(out_ptr.dtype.element_ty))
             if statistics_ptr is not None:
                 tl.store(statistics_ptr + 2 * rows, weight_total)
+    # Behind the loads of x: its barrier would keep them from being under way with the target's.
+    _assert_classes(is_class | (counted == 0))
 
 
 @triton.jit
@@ -275,3 +276,4 @@ def backward(
         result = tl.where(is_counted, result, 0.0)
         offsets = tl.expand_dims(c.to(tl.int64) * stride_input_class, 1 - AXIS)
         tl.store(grad_input_ptr + offsets, result.to(grad_input_ptr.dtype.element_ty), mask=in_tile)
+    _assert_classes(is_class | (counted == 0))
