@@ -14,7 +14,8 @@ The grid is (channels or blocks of them, chunks). With one chunk, `normalize_*` 
     gradient_sums_* -> combine_sums -> backward_input_* (STATISTICS 0)
 
 partials are [2, chunks, channels] of ACC, combined in a fixed order: the same result on every run.
-STATISTICS 2: mean and variance are given (inference). A chunk is `images_per_chunk` images and
+STATISTICS 2: mean and variance are given (inference). STATISTICS 3 (inner): as 1, where one tile
+holds the channel, which is then read once. A chunk is `images_per_chunk` images and
 `pixels_per_chunk` pixels (a multiple of PIXELS), or `rows_per_chunk` rows. See Note [Shifted
 moments] in common/moments.py.
 """
@@ -267,12 +268,22 @@ def normalize_inner(
     channel = tl.program_id(0)
     x_ptr += channel.to(tl.int64) * stride_channel
     out_ptr += channel.to(tl.int64) * out_channel
-    if STATISTICS == 1:
-        mean, squares = _moments_inner(
-            x_ptr, images, pixels, images_per_chunk, pixels_per_chunk, stride_image, stride_pixel,
-            ACC, IMAGES, PIXELS,
-        )  # fmt: skip
-        variance = squares / (tl.cast(images, ACC) * pixels)
+    if STATISTICS == 1 or STATISTICS == 3:
+        count = tl.cast(images, ACC) * pixels
+        if STATISTICS == 3:
+            ptr, mask = _tile_inner(
+                x_ptr, 0, 0, images, pixels, stride_image, stride_pixel, IMAGES, PIXELS
+            )
+            x = tl.load(ptr, mask=mask, other=0.0).to(ACC)
+            mean = tl.sum(tl.sum(x, 1), 0) / count
+            x = tl.where(mask, x - mean, 0.0)
+            squares = tl.sum(tl.sum(x * x, 1), 0)
+        else:
+            mean, squares = _moments_inner(
+                x_ptr, images, pixels, images_per_chunk, pixels_per_chunk, stride_image,
+                stride_pixel, ACC, IMAGES, PIXELS,
+            )  # fmt: skip
+        variance = squares / count
         rstd = _finish_moments(
             mean, variance, channel, None, save_mean_ptr, save_rstd_ptr, running_mean_ptr,
             running_var_ptr, momentum, unbias, eps, ACC,
@@ -286,18 +297,22 @@ def normalize_inner(
     offset = tl.cast(0.0, ACC)
     if bias_ptr is not None:
         offset = tl.load(bias_ptr + channel).to(ACC)
-    first, last, low, high = _chunk_inner(images, pixels, images_per_chunk, pixels_per_chunk)
-    for image in range(first, last, IMAGES):
-        for pixel in range(low, high, PIXELS):
-            ptr, mask = _tile_inner(
-                x_ptr, image, pixel, last, pixels, stride_image, stride_pixel, IMAGES, PIXELS
-            )
-            x = tl.load(ptr, mask=mask, other=0.0).to(ACC)
-            result = (x - mean) * scale + offset
-            ptr, mask = _tile_inner(
-                out_ptr, image, pixel, last, pixels, out_image, out_pixel, IMAGES, PIXELS
-            )
-            tl.store(ptr, result.to(out_ptr.dtype.element_ty), mask=mask)
+    if STATISTICS == 3:
+        ptr, mask = _tile_inner(out_ptr, 0, 0, images, pixels, out_image, out_pixel, IMAGES, PIXELS)
+        tl.store(ptr, (x * scale + offset).to(out_ptr.dtype.element_ty), mask=mask)
+    else:
+        first, last, low, high = _chunk_inner(images, pixels, images_per_chunk, pixels_per_chunk)
+        for image in range(first, last, IMAGES):
+            for pixel in range(low, high, PIXELS):
+                ptr, mask = _tile_inner(
+                    x_ptr, image, pixel, last, pixels, stride_image, stride_pixel, IMAGES, PIXELS
+                )
+                x = tl.load(ptr, mask=mask, other=0.0).to(ACC)
+                result = (x - mean) * scale + offset
+                ptr, mask = _tile_inner(
+                    out_ptr, image, pixel, last, pixels, out_image, out_pixel, IMAGES, PIXELS
+                )
+                tl.store(ptr, result.to(out_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit

@@ -7,8 +7,8 @@ are neighbors (NCHW), tile [CHANNELS, PIXELS]; 1, channels are (NHWC), tile [PIX
 grid is (images * groups, chunks).
 
 - Enough groups to fill the machine: `normalize` finds the moments itself (one launch), reading x
-  twice, the second time mostly from the cache. Else `moments`, batch_norm:combine_moments (groups
-  as channels, channels as images), `normalize`.
+  twice, the second time mostly from the cache; or once, where a tile HOLDS a group. Else
+  `moments`, batch_norm:combine_moments (groups as channels, channels as images), `normalize`.
 - Backward: `channel_sums` gives the sums over pixels of grad and of grad * (x - mean) per image and
   channel [2, images, channels]; `backward_input` combines those of a group; `backward_parameters`
   adds those of the images in order: deterministic. With one chunk, `backward_input` makes the sums
@@ -111,50 +111,80 @@ def moments(
 
 
 @triton.jit
+def _affine(
+    weight_ptr, bias_ptr, first_channel, channel, depth, rstd,
+    ACC: tl.constexpr, AXIS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """(scale, shift) of the channels from `channel` on, along the tile's axis of channels."""
+    lanes = channel + tl.arange(0, CHANNELS)
+    scale = tl.full((CHANNELS,), 1.0, ACC) * rstd
+    if weight_ptr is not None:
+        pointers = weight_ptr + first_channel + lanes
+        scale *= tl.load(pointers, mask=lanes < depth, other=0.0).to(ACC)
+    shift = tl.zeros((CHANNELS,), ACC)
+    if bias_ptr is not None:
+        pointers = bias_ptr + first_channel + lanes
+        shift = tl.load(pointers, mask=lanes < depth, other=0.0).to(ACC)
+    return tl.expand_dims(scale, 1 - AXIS), tl.expand_dims(shift, 1 - AXIS)
+
+
+@triton.jit
 def normalize(
     x_ptr, weight_ptr, bias_ptr, mean_ptr, rstd_ptr, save_mean_ptr, save_rstd_ptr, out_ptr,
     groups, depth, pixels, channels_per_chunk, pixels_per_chunk,
     stride_image, stride_channel, stride_pixel, eps,
-    ACC: tl.constexpr, AXIS: tl.constexpr, CHANNELS: tl.constexpr, PIXELS: tl.constexpr,
+    ACC: tl.constexpr, HOLDS: tl.constexpr, AXIS: tl.constexpr, CHANNELS: tl.constexpr,
+    PIXELS: tl.constexpr,
 ):  # fmt: skip
-    """x, out alike; mean_ptr None: the moments are found here, and saved."""
+    """x, out alike; mean_ptr None: the moments are found here, and saved. HOLDS: so they are, and
+    the tile holds the group.
+    """
     start = _group_start(groups, depth, stride_image, stride_channel)
     x_ptr += start
     out_ptr += start
     row = tl.program_id(0)
+    first_channel = (row % groups) * depth
     if mean_ptr is None:
-        mean, squares = _moments(
-            x_ptr, depth, pixels, channels_per_chunk, pixels_per_chunk, stride_channel,
-            stride_pixel, ACC, AXIS, CHANNELS, PIXELS,
-        )  # fmt: skip
-        rstd = 1.0 / tl.sqrt(squares / (tl.cast(depth, ACC) * pixels) + eps)
+        count = tl.cast(depth, ACC) * pixels
+        if HOLDS:
+            offsets, mask = _tile(
+                0, 0, depth, pixels, stride_channel, stride_pixel, AXIS, CHANNELS, PIXELS
+            )
+            x = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
+            mean = tl.sum(tl.sum(x, 1), 0) / count
+            x = tl.where(mask, x - mean, 0.0)
+            squares = tl.sum(tl.sum(x * x, 1), 0)
+        else:
+            mean, squares = _moments(
+                x_ptr, depth, pixels, channels_per_chunk, pixels_per_chunk, stride_channel,
+                stride_pixel, ACC, AXIS, CHANNELS, PIXELS,
+            )  # fmt: skip
+        rstd = 1.0 / tl.sqrt(squares / count + eps)
         tl.store(save_mean_ptr + row, mean.to(save_mean_ptr.dtype.element_ty))
         tl.store(save_rstd_ptr + row, rstd.to(save_rstd_ptr.dtype.element_ty))
     else:
         mean = tl.load(mean_ptr + row)
         rstd = tl.load(rstd_ptr + row)
-    first, last, low, high = _chunk(depth, pixels, channels_per_chunk, pixels_per_chunk)
-    first_channel = (row % groups) * depth
-    lanes = tl.arange(0, CHANNELS)
-    for channel in range(first, last, CHANNELS):
-        in_group = channel + lanes < depth
-        scale = tl.full((CHANNELS,), 1.0, ACC) * rstd
-        if weight_ptr is not None:
-            pointers = weight_ptr + first_channel + channel + lanes
-            scale *= tl.load(pointers, mask=in_group, other=0.0).to(ACC)
-        shift = tl.zeros((CHANNELS,), ACC)
-        if bias_ptr is not None:
-            pointers = bias_ptr + first_channel + channel + lanes
-            shift = tl.load(pointers, mask=in_group, other=0.0).to(ACC)
-        scale = tl.expand_dims(scale, 1 - AXIS)
-        shift = tl.expand_dims(shift, 1 - AXIS)
-        for pixel in range(low, high, PIXELS):
-            offsets, mask = _tile(
-                channel, pixel, depth, pixels, stride_channel, stride_pixel, AXIS, CHANNELS, PIXELS
+    if HOLDS:
+        scale, shift = _affine(
+            weight_ptr, bias_ptr, first_channel, 0, depth, rstd, ACC, AXIS, CHANNELS
+        )
+        result = x * scale + shift
+        tl.store(out_ptr + offsets, result.to(out_ptr.dtype.element_ty), mask=mask)
+    else:
+        first, last, low, high = _chunk(depth, pixels, channels_per_chunk, pixels_per_chunk)
+        for channel in range(first, last, CHANNELS):
+            scale, shift = _affine(
+                weight_ptr, bias_ptr, first_channel, channel, depth, rstd, ACC, AXIS, CHANNELS
             )
-            x = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
-            result = (x - mean) * scale + shift
-            tl.store(out_ptr + offsets, result.to(out_ptr.dtype.element_ty), mask=mask)
+            for pixel in range(low, high, PIXELS):
+                offsets, mask = _tile(
+                    channel, pixel, depth, pixels, stride_channel, stride_pixel, AXIS, CHANNELS,
+                    PIXELS,
+                )  # fmt: skip
+                x = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
+                result = (x - mean) * scale + shift
+                tl.store(out_ptr + offsets, result.to(out_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit

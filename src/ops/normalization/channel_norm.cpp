@@ -182,6 +182,7 @@ Tensor statistics_buffer(const Tensor& input, at::IntArrayRef sizes) {
 }
 
 constexpr int64_t kCombinedChannels = 32;
+constexpr int64_t kHoldingTile = 3;  // the kernel's STATISTICS: found from a tile that has them all
 
 }  // namespace
 
@@ -234,6 +235,8 @@ void forward(const Tensor& input, const Parameters& parameters, Statistics stati
   // The statistics are written once: by the combining launch, if there is one.
   const bool finds = source == Statistics::batch;
   const bool saves = finds || statistics == Statistics::variance;
+  const bool holds = finds && !plan.outer && !input.is_cpu() && plan.tile_images >= plan.images &&
+                     plan.tile_pixels >= plan.pixels;
   const Tensor none;
   const Plan last = plan.outer && input.is_cpu() && !finds ? with_long_rows(plan) : plan;
   with_number_type(acc, [&](auto number) {
@@ -243,8 +246,8 @@ void forward(const Tensor& input, const Parameters& parameters, Statistics stati
              written(saves ? save_rstd : none), written(finds ? parameters.running_mean : none),
              written(finds ? parameters.running_var : none), written(out), geometry...,
              number(parameters.momentum), number(unbias), number(parameters.eps), constant(acc),
-             constant(static_cast<int64_t>(source)), constant(last.tile_images),
-             constant(last.tile_pixels));
+             constant(holds ? kHoldingTile : static_cast<int64_t>(source)),
+             constant(last.tile_images), constant(last.tile_pixels));
     };
     if (plan.outer)
       run(normalize_outer, stride(plan.channels), plan.rows(), last.images_per_chunk,

@@ -87,8 +87,10 @@ struct Plan {
     chunks = ceil_div(depth, channels_per_chunk) * ceil_div(pixels, pixels_per_chunk);
     grid = grid_1d(rows);
     grid.y = static_cast<int32_t>(chunks);
-    options.num_warps =
-        static_cast<int>(std::clamp<int64_t>(tile_channels * tile_pixels / 512, 4, 32));
+    tile_holds_group = !on_cpu && chunks == 1 && tile_channels >= depth && tile_pixels >= pixels;
+    // 16 elements a thread; one warp has a short group.
+    options.num_warps = static_cast<int>(
+        std::clamp<int64_t>(tile_channels * tile_pixels / 512, tile_holds_group ? 1 : 4, 32));
     options.num_stages = 1;
     options.grain = std::max<int64_t>(1, kSmallestChunk / (depth * pixels));
   }
@@ -97,6 +99,7 @@ struct Plan {
   int64_t stride_image, stride_channel, stride_pixel;
   int64_t tile_channels, tile_pixels;
   int64_t channels_per_chunk, pixels_per_chunk, chunks;
+  bool tile_holds_group;
   Grid grid;
   LaunchOptions options;
 };
@@ -135,8 +138,8 @@ void normalize(const Tensor& input, const Tensor& weight, const Tensor& bias, co
          written(plan.chunks > 1 ? none : mean), written(plan.chunks > 1 ? none : rstd),
          written(out), plan.groups, plan.depth, stride(plan.pixels), plan.channels_per_chunk,
          stride(plan.pixels_per_chunk), stride(plan.stride_image), stride(plan.stride_channel),
-         stride(plan.stride_pixel), eps, acc, constant(plan.axis), constant(plan.tile_channels),
-         constant(plan.tile_pixels));
+         stride(plan.stride_pixel), eps, acc, constant(plan.tile_holds_group), constant(plan.axis),
+         constant(plan.tile_channels), constant(plan.tile_pixels));
 }
 
 struct GroupNorm : PlainOp {
