@@ -7,33 +7,14 @@
 #include <ATen/native/Resize.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_strided.h>
-#include <sys/mman.h>
-
-#include <cstdint>
 
 #include "dispatch/refusal.h"
+#include "ops/framework/large_blocks.h"
 
 namespace tilewise::ops {
 namespace {
 
-// From here on a CPU's output is treated as one that no cache holds.
-constexpr size_t kLargeOutput = size_t{8} << 20;
-
-// Asks for huge pages under a large new output. malloc takes what is larger than 32 MiB from the
-// system on every call, and the page faults then take most of an operator's time: writing 64 MiB
-// takes 33 ms by 4 KiB and 10 ms by 2 MiB. All of the range is about to be written, so that nothing
-// is wasted. Where the system does not hand out huge pages on request, nothing changes.
-void prefer_huge_pages([[maybe_unused]] const at::Tensor& output) {
-#ifdef MADV_HUGEPAGE
-  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
-  const size_t bytes = output.nbytes();
-  if (bytes < kLargeOutput) return;
-  const auto address = reinterpret_cast<uintptr_t>(output.const_data_ptr());
-  const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t end = (address + bytes) / kHugePage * kHugePage;
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // NOLINT: not a pointer yet
-#endif
-}
+constexpr c10::DispatchKeySet kCpuKeys(c10::DispatchKey::CPU);
 
 // A tensor with the strides the operator demands, if the caller's has others.
 at::Tensor proxy_unless_strides_match(const at::Tensor& tensor, at::IntArrayRef sizes,
@@ -49,10 +30,18 @@ at::Tensor allocate_output(at::IntArrayRef sizes, at::IntArrayRef strides,
   // Straight to the allocator, as PyTorch's own generated wrappers do: at::empty would go through
   // the dispatcher, 0.5 us more a call. The device guard has made the right GPU current.
   if (options.device().is_cpu()) {
-    at::Tensor output = strides.empty() ? at::detail::empty_cpu(sizes, options)
-                                        : at::detail::empty_strided_cpu(sizes, strides, options);
-    prefer_huge_pages(output);
-    return output;
+    const size_t element = options.dtype().itemsize();
+    const size_t bytes = strides.empty()
+                             ? at::detail::computeStorageNbytesContiguous(sizes, element)
+                             : at::detail::computeStorageNbytes(sizes, strides, element);
+    if (bytes < kLargeBlock || options.pinned_memory())
+      return strides.empty() ? at::detail::empty_cpu(sizes, options)
+                             : at::detail::empty_strided_cpu(sizes, strides, options);
+    const at::ScalarType dtype = c10::typeMetaToScalarType(options.dtype());
+    return strides.empty() ? at::detail::empty_generic(sizes, large_block_allocator(), kCpuKeys,
+                                                       dtype, options.memory_format_opt())
+                           : at::detail::empty_strided_generic(
+                                 sizes, strides, large_block_allocator(), kCpuKeys, dtype);
   }
   const bool fill = at::globalContext().deterministicAlgorithms() &&
                     at::globalContext().deterministicFillUninitializedMemory();
@@ -87,7 +76,7 @@ at::Tensor bind_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRe
 }
 
 bool exceeds_caches(const at::TensorBase& output) {
-  return output.is_cpu() && output.nbytes() >= kLargeOutput;
+  return output.is_cpu() && output.nbytes() >= kLargeBlock;
 }
 
 }  // namespace tilewise::ops
