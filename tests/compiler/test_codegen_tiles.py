@@ -524,3 +524,51 @@ def test_bf16_rounding_of_all_kinds_of_numbers(block):
     is_nan = torch.isnan(x)
     assert torch.equal(torch.isnan(y), is_nan)
     assert torch.equal(y[~is_nan].view(torch.int16), x[~is_nan].bfloat16().view(torch.int16))
+
+
+@triton.jit
+def shared_offsets_kernel(x_ptr, y_ptr, width, stride, n, N: tl.constexpr):
+    lanes = tl.arange(0, N)
+    first = lanes // width * stride + lanes % width
+    column = tl.load(x_ptr + first * 2)
+    row = tl.expand_dims(first, 0)
+    total = tl.zeros((1, N), tl.float32)
+    for i in range(n):
+        total += tl.load(x_ptr + row + i) * tl.expand_dims(column, 0)
+    tl.store(y_ptr + tl.expand_dims(lanes, 0), total)
+
+
+# Two nests of different shapes are put just before the loop, and both read `first`. Which of them
+# computed it once followed the addresses of their descriptions in the heap.
+def test_nests_that_share_a_value_have_one_order():
+    x, y = torch.randn(300), torch.zeros(64)
+    pointers = {"x_ptr": "*fp32", "y_ptr": "*fp32"}
+    signature = pointers | {"width": "i32", "stride": "i32", "n": "i32"}
+    ttir = make_ttir(shared_offsets_kernel, signature, N=64)
+    assert len({compile_ttir(ttir)[0] for _ in range(50)}) == 1
+    compile_kernel(shared_offsets_kernel, signature, N=64).run((1,), x, y, 10, 20, 3)
+    lanes = torch.arange(64)
+    first = lanes // 10 * 20 + lanes % 10
+    expected = (x[first] + x[first + 1] + x[first + 2]) * x[first * 2]
+    torch.testing.assert_close(y, expected)
+
+
+@triton.jit
+def load_for_another_block_kernel(x_ptr, y_ptr, z_ptr, n, R: tl.constexpr, C: tl.constexpr):
+    lanes = tl.arange(0, R * C)
+    rows = tl.arange(0, R)[:, None]
+    columns = tl.arange(0, C)[None, :]
+    tl.store(x_ptr + rows * C + columns, (rows + columns).to(tl.float32))
+    x = tl.load(x_ptr + lanes)
+    total = tl.sum(tl.sum(tl.exp(-columns.to(tl.float32)) + rows, 1), 0)
+    tl.store(z_ptr, total)
+    if n > 3:
+        return
+    tl.store(y_ptr + lanes, x * 2)
+
+
+def test_a_load_for_another_block_stays_behind_the_store():
+    x, y, z = torch.full((128,), -7.0), torch.zeros(128), torch.zeros(1)
+    signature = {"x_ptr": "*fp32", "y_ptr": "*fp32", "z_ptr": "*fp32", "n": "i32"}
+    compile_kernel(load_for_another_block_kernel, signature, R=4, C=32).run((1,), x, y, z, 0)
+    assert torch.equal(y, 2.0 * (torch.arange(4)[:, None] + torch.arange(32)).flatten())

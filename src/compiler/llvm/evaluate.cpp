@@ -58,7 +58,10 @@ const TileValue& NestEmitter::evaluate(const Value* value, const IndexMap& map) 
 TileValue NestEmitter::evaluate_new(const Value* value, const IndexMap& map) {
   if (!value->type.is_tensor) return evaluate_scalar(value);
   if (is_in_buffer(value)) {
-    return read_view(kernel_.program().views.at(value), value->type.kind, map);
+    const BufferView& view = kernel_.program().views.at(value);
+    TILEWISE_ASSERT(!is_expression(value) || kernel_.is_written(*view.buffer),
+                    "%" + value->name + " is read before it is materialized");
+    return read_view(view, value->type.kind, map);
   }
   TILEWISE_ASSERT(is_expression(value), "%" + value->name + " has no buffer");
   const Operation& op = *value->definition;

@@ -152,7 +152,13 @@ void KernelEmitter::emit_item(const Item& item) {
     case Item::Kind::operation:
       return emit_operation(*item.op);
     case Item::Kind::nest:
-      return NestEmitter(*this, item).emit();
+      NestEmitter(*this, item).emit();
+      for (const Root& root : item.roots) {
+        for (const BufferView& view : root.views) {
+          if (view.buffer) written_.insert(view.buffer->id);
+        }
+      }
+      return;
     case Item::Kind::dot:
       return emit_dot(item);
     case Item::Kind::copy:

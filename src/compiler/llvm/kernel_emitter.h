@@ -39,6 +39,8 @@ class KernelEmitter {
   void set_scalar(const Value* value, const std::string& text) { scalars_[value] = text; }
   // The address of a buffer's first element.
   std::string buffer_address(const Buffer& buffer);
+  // Whether a nest that was emitted before writes the buffer.
+  bool is_written(const Buffer& buffer) const { return written_.contains(buffer.id); }
   // A tile for a product: in its buffer or where it was loaded from.
   struct DotOperand {
     std::string pointer;
@@ -97,6 +99,7 @@ class KernelEmitter {
   std::unordered_map<const Operation*, std::string> call_ends_;  // Labels behind calls.
   std::unordered_map<const Value*, std::string> slots_;
   std::set<int> buffers_;  // Those whose address is computed in the entry.
+  std::set<int> written_;
   std::unordered_map<int, std::string> register_buffers_;
   std::unordered_map<int, DotOperand> dot_operands_;  // By the buffer; without: in the buffer.
   std::string buffer_text_;

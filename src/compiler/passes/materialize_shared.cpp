@@ -43,7 +43,6 @@ class SharedExpressions {
       if (!is_expression(**op)) continue;
       for (const auto& result : (*op)->results) decide(result.get());
     }
-    for (auto& schedule : program_.schedules) sort_items(*schedule);
   }
 
  private:
@@ -214,9 +213,9 @@ class SharedExpressions {
     const bool must = overwrite || (elsewhere && is_load(value)) || transposed;
     if (!must && (!shared || cost(value) < kExpensive)) return;
 
-    Item* first = *std::min_element(items.begin(), items.end(), [](const Item* a, const Item* b) {
-      return a->order < b->order;
-    });
+    Item* first = std::find_if(schedule.items.begin(), schedule.items.end(), [&](const auto& item) {
+                    return items.contains(item.get());
+                  })->get();
     // A nest of this block and shape that needs the value anyway computes it; else a new nest does.
     const bool fits = first->kind == Item::Kind::nest && first->shape == value->type.shape &&
                       nests.contains(first) && !larger_scan(*first) && !transposed;
@@ -243,29 +242,22 @@ class SharedExpressions {
     return false;
   }
 
+  // The items stay sorted: nests of different shapes may have one order, and then it is their
+  // places that say which of them runs first.
   Item& nest_before(Schedule& schedule, double before, const Value* value) {
     const double order = before - kJustBefore;
-    for (auto& item : schedule.items) {
-      if (item->order == order && item->kind == Item::Kind::nest &&
-          item->shape == value->type.shape) {
-        return *item;
-      }
+    auto place = schedule.items.begin();
+    for (; place != schedule.items.end() && (*place)->order <= order; ++place) {
+      Item& item = **place;
+      if (item.order == order && item.kind == Item::Kind::nest && item.shape == value->type.shape)
+        return item;
     }
     auto item = std::make_unique<Item>();
     item->kind = Item::Kind::nest;
     item->shape = value->type.shape;
     item->order = order;
     item->parent = &schedule;
-    schedule.items.push_back(std::move(item));
-    return *schedule.items.back();
-  }
-
-  static void sort_items(Schedule& schedule) {
-    std::stable_sort(schedule.items.begin(), schedule.items.end(),
-                     [](const auto& a, const auto& b) { return a->order < b->order; });
-    for (auto& item : schedule.items) {
-      for (auto& region : item->regions) sort_items(*region);
-    }
+    return **schedule.items.insert(place, std::move(item));
   }
 
   TileProgram& program_;
