@@ -554,6 +554,26 @@ def test_nests_that_share_a_value_have_one_order():
 
 
 @triton.jit
+def load_between_stores_kernel(x_ptr, y_ptr, z_ptr, sum_ptr, N: tl.constexpr):
+    lanes = tl.arange(0, N)
+    y = tl.load(y_ptr + lanes)
+    tl.store(x_ptr + lanes, y)
+    x = tl.load(x_ptr + lanes)
+    tl.store(z_ptr + lanes, y * 2)
+    tl.store(sum_ptr, tl.sum(x, 0))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_load_between_two_stores_sees_the_first_only(in_place):
+    x, y = torch.zeros(64), torch.arange(64.0)
+    z, total = x if in_place else torch.zeros(64), torch.zeros(1)
+    signature = dict.fromkeys(("x_ptr", "y_ptr", "z_ptr", "sum_ptr"), "*fp32")
+    compile_kernel(load_between_stores_kernel, signature, N=64).run((1,), x, y, z, total)
+    assert total.item() == y.sum()
+    assert torch.equal(z, y * 2)
+
+
+@triton.jit
 def load_for_another_block_kernel(x_ptr, y_ptr, z_ptr, n, R: tl.constexpr, C: tl.constexpr):
     lanes = tl.arange(0, R * C)
     rows = tl.arange(0, R)[:, None]

@@ -44,6 +44,7 @@ bool ScheduleBuilder::touches_tensor(const Operation& op) {
 }
 
 void ScheduleBuilder::build_operation(Operation& op) {
+  if (is_class(op, OpClass::load)) last_load_ = op.index;
   if (is_expression(op)) return;
   switch (op.info->op_class) {
     case OpClass::store:

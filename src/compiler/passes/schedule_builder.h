@@ -83,6 +83,7 @@ class ScheduleBuilder {
   Schedule* current_ = nullptr;
   std::unique_ptr<Item> open_;
   std::unordered_set<const Value*> pending_;  // Results of the open nest.
+  int last_load_ = -1;                        // Position in the text; of tensors.
 };
 
 }  // namespace tilewise::compiler

@@ -44,6 +44,9 @@ bool ScheduleBuilder::may_join(const Root& root, const std::vector<int64_t>& sha
   for (const Root& other : open_->roots) {
     if (other.writes_memory()) first_store = std::min(first_store, other.position);
   }
+  // A load between two stores has no place where both share a nest: another nest that needs it must
+  // see the first and not the second.
+  if (root.writes_memory() && last_load_ > first_store) return false;
   bool independent = root.kind != Root::Kind::scan && !root.is_sequential();
   std::unordered_set<const Value*> seen;
   for (const Value* input : root.inputs()) {
