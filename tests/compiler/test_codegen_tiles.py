@@ -592,3 +592,22 @@ def test_a_load_for_another_block_stays_behind_the_store():
     signature = {"x_ptr": "*fp32", "y_ptr": "*fp32", "z_ptr": "*fp32", "n": "i32"}
     compile_kernel(load_for_another_block_kernel, signature, R=4, C=32).run((1,), x, y, z, 0)
     assert torch.equal(y, 2.0 * (torch.arange(4)[:, None] + torch.arange(32)).flatten())
+
+
+@triton.jit
+def uniform_mask_kernel(flag_ptr, y_ptr, z_ptr, N: tl.constexpr):
+    lanes = tl.arange(0, N)
+    flag = tl.load(flag_ptr + tl.zeros((N,), tl.int32))
+    tl.store(y_ptr + tl.expand_dims(lanes, 0), tl.expand_dims(lanes.to(tl.float32), 0))
+    tl.store(z_ptr + lanes, lanes.to(tl.float32), mask=flag != 0)
+
+
+# The store before has the flags kept in a buffer, but they still bound the loop behind it.
+@pytest.mark.parametrize("flag", [0, 1])
+def test_one_address_loaded_by_all_lanes_is_a_mask(flag):
+    flags = torch.tensor([flag], dtype=torch.int32)
+    y, z = torch.zeros(128), torch.zeros(128)
+    signature = {"flag_ptr": "*i32", "y_ptr": "*fp32", "z_ptr": "*fp32"}
+    compile_kernel(uniform_mask_kernel, signature, N=128).run((1,), flags, y, z)
+    assert torch.equal(y, torch.arange(128.0))
+    assert torch.equal(z, y * flag)

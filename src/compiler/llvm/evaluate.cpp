@@ -61,7 +61,13 @@ TileValue NestEmitter::evaluate_new(const Value* value, const IndexMap& map) {
     const BufferView& view = kernel_.program().views.at(value);
     TILEWISE_ASSERT(!is_expression(value) || kernel_.is_written(*view.buffer),
                     "%" + value->name + " is read before it is materialized");
-    return read_view(view, value->type.kind, map);
+    // Element 0 stands for all along a dimension where they are the same, as level_of() has it.
+    const uint32_t dependence = analysis_.dependence(value);
+    IndexMap elements = map;
+    for (size_t d = 0; d < elements.size(); ++d) {
+      if (!(dependence >> d & 1)) elements[d] = -1;
+    }
+    return read_view(view, value->type.kind, elements);
   }
   TILEWISE_ASSERT(is_expression(value), "%" + value->name + " has no buffer");
   const Operation& op = *value->definition;
