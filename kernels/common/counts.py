@@ -19,21 +19,14 @@ import triton
 import triton.language as tl
 
 from common.philox import philox
+from pointwise.elementary import light_reciprocal
 from pointwise.series import polynomial
+from pointwise.special_gamma import STIRLING
 
 # lgamma(k + 1) - (k + 1/2) log(k) + k - log(2 pi) / 2, over 1 / k, by 1 / k^2: error 7.9e-9.
 _STIRLING_REST = tl.constexpr((-0.000208316126, 0.000707619654, -0.00277104125, 0.0833331967))
-# Stirling's series B_2j / (2j (2j - 1)) by 1 / x^2: error 2e-15 for x >= 9.
-_STIRLING_SERIES = tl.constexpr(
-    (
-        -0.0019175269175269176,
-        0.0008417508417508417,
-        -0.0005952380952380953,
-        0.0007936507936507937,
-        -0.002777777777777778,
-        0.08333333333333333,
-    )
-)
+# Of Stirling's series what x >= 9 needs: error 2e-15.
+_STIRLING_SERIES = tl.constexpr(STIRLING.value[2:])
 
 
 @triton.jit
@@ -78,10 +71,19 @@ def narrow_centered(high, low):
     flip = x >> 31
     room_high = 0x7FFFFFFF - (x ^ flip)
     room_low = low ^ (flip ^ -1).to(tl.uint32, bitcast=True)
-    room = room_high.to(tl.float32) * 2.3283064365386963e-10 + (
-        room_low.to(tl.float32) * 5.421010862427522e-20 + 5.551115123125783e-17
-    )
+    room = narrow_uniform(room_high, room_low)
     return tl.where(flip != 0, room - 0.5, 0.5 - room), room
+
+
+@triton.jit
+def narrow_steps(a, b, u, room, shift):
+    """floor((2 a / room + b) u + shift) of a transformed rejection, and whether fp32's errors may
+    change it."""
+    place = (2 * a * light_reciprocal(room) + b) * u + shift
+    steps = tl.floor(place)
+    beyond = place - steps
+    error = 1.5e-6 * tl.abs(place) + 1e-6
+    return steps, (beyond < error) | (beyond > 1 - error)
 
 
 @triton.jit

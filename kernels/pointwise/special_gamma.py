@@ -82,7 +82,7 @@ _TRIGAMMA_F32 = tl.constexpr(
     )
 )
 # Bernoulli numbers B_2k / (2k (2k - 1)), of Stirling's series in 1 / x^2.
-_STIRLING = tl.constexpr(
+STIRLING = tl.constexpr(
     (
         -0.029550653594771242,
         0.00641025641025641,
@@ -156,7 +156,7 @@ def _lgamma_of_positive(x):
     small += tl.where(is_low, -libdevice.log1p(t), libdevice.log(product))
     r = quotient(tl.full(x.shape, 1.0, x.dtype), x)
     log_x = libdevice.log(x)
-    series = r * polynomial(r * r, _STIRLING) + 0.9189385332046728
+    series = r * polynomial(r * r, STIRLING) + 0.9189385332046728
     large = (x - 0.5) * (log_x - 1) + (series - 0.5)
     large = tl.where(x < float("inf"), large, x)
     return tl.where(x < 8, small, large)

@@ -13,6 +13,7 @@ from common.counts import (
     element_counters,
     log_factorial,
     narrow_centered,
+    narrow_steps,
     narrow_uniform,
     stirling_rest,
     wide_uniform,
@@ -95,11 +96,7 @@ def _reject_narrow(rate, seed, counter, active):
         bits0, bits1, bits2, bits3 = draw_attempt(seed, counter, attempt)
         u, room = narrow_centered(bits0, bits1)
         v = narrow_uniform(bits2, bits3)
-        place = (2 * a * light_reciprocal(room) + b) * u + (fraction + 0.43)
-        steps = tl.floor(place)
-        beyond = place - steps
-        place_error = 1.5e-6 * tl.abs(place) + 1e-6
-        is_on_edge = (beyond < place_error) | (beyond > 1 - place_error)
+        steps, is_on_edge = narrow_steps(a, b, u, room, fraction + 0.43)
         trial = whole + steps.to(rate.dtype)
 
         # log of height / probability: Stirling's formula; k log(k / rate) - d with d = k - rate.

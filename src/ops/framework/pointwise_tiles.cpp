@@ -87,17 +87,17 @@ bool streams_outputs(const at::TensorIteratorBase& iter) {
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
                           const codegen::PointwiseVariant& variant, std::string_view function) {
   const bool on_cpu = iter.device(0).is_cpu();
+  const bool iterates_on_cpu = on_cpu && iterates(function);
   const int64_t numel = iter.numel();
   PointwiseTile tile{};
   if (variant.is_flat()) {
     tile.block_y = 1;
-    const int64_t cpu_block = iterates(function) ? kCpuIterated : numel <= 1024 ? 1024 : 4096;
-    tile.block_x = on_cpu ? cpu_block : 1024;
+    tile.block_x = iterates_on_cpu ? kCpuIterated : on_cpu && numel > 1024 ? 4096 : 1024;
     tile.programs = ceil_div(numel, tile.block_x);
   } else {
     const int64_t row_length = iter.shape()[0];
     const bool square = has_transposed_operand(iter, variant);
-    const int64_t elements = on_cpu && iterates(function) ? kCpuIterated : 1024;
+    const int64_t elements = iterates_on_cpu ? kCpuIterated : 1024;
     tile.block_x = square ? 32 : std::min(elements, columns_for(row_length));
     tile.block_y = square ? 32 : elements / tile.block_x;
     tile.programs = ceil_div(row_length, tile.block_x) * ceil_div(numel / row_length, tile.block_y);
