@@ -95,6 +95,7 @@ def of_itself(name: str, function: Callable[[mp.mpf], mp.mpf], low: float, high:
 def elementary() -> None:
     """Of elementary.py, exponential.py, power.py and common/philox.py."""
     of_itself("_LOG1P", lambda t: mp.log1p(t) / t, 1e-4, 1, 8)
+    of_itself("_LOG1M", lambda t: mp.log1p(-t) / t, 1e-4, 0.5, 8)
     of_itself("_EXPM1", lambda t: mp.expm1(t) / t, -0.5, 0.5, 6)
     of_square("_SIN_PI", lambda t: mp.sin(mp.pi * t), 0.5, 4)
     x = nodes(1e-4, 0.5)

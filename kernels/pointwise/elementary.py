@@ -27,6 +27,20 @@ _LOG1P = tl.constexpr(
         0.999999969,
     )
 )
+# log(1 - t) / t on [0, 1/2], error 2.3e-8.
+_LOG1M = tl.constexpr(
+    (
+        -1.44110626,
+        1.69580869,
+        -1.25766714,
+        0.203537842,
+        -0.269612497,
+        -0.242805111,
+        -0.333700613,
+        -0.499992853,
+        -1.00000002,
+    )
+)
 # (exp(t) - 1) / t on [-1/2, 1/2], error 3.0e-9.
 _EXPM1 = tl.constexpr(
     (0.000198412021, 0.00139973243, 0.0083336346, 0.0416653182, 0.166666629, 0.500000042, 1.0)
@@ -88,6 +102,12 @@ def log1p_of_fraction(t):
         return t * polynomial(t, _LOG1P)
     else:
         return libdevice.log1p(t)
+
+
+@triton.jit
+def log1m_of_half(t):
+    """log(1 - t) for fp32 t of [0, 1/2]; small ones keep their digits."""
+    return t * polynomial(t, _LOG1M)
 
 
 @triton.jit
