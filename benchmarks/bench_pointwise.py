@@ -11,7 +11,13 @@ Modes:
     special  broadcasting, mixed dtypes, transposition, casts; AdamW over a Llama's 290 tensors
 
 Kernels are compiled first, by parallel processes that share the store. Each ratio is of the medians
-of runs that alternate between the two.
+of rounds that alternate between the two; which side begins alternates as well.
+
+Half of ATen's rounds against the other half tell what a ratio of 1 measures as: with `--null` they
+are recorded beside each ratio, and how many of them are below 0.95 and 0.9 in the summary. The
+rounds are doubled, so that each half is as long as one side without it.
+
+Slices (`--slice 2/8`: every eighth case from the second on) add their rows to those in --out.
 """
 
 from __future__ import annotations
@@ -44,88 +50,95 @@ def overloads(device: str, dtype: torch.dtype, part: int = 0, parts: int = 1) ->
     return [name for name in names if is_pointwise(name, dtype, device)]
 
 
-def warm(device: str, dtype: str, processes: int) -> list[str]:
-    """Compiles in parallel; the names that are measured."""
+def warm(device: str, dtype: str, processes: int, first: int, step: int) -> list[str]:
+    """Compiles in parallel; the names that are measured: every `step`-th from `first` on."""
     command = [sys.executable, __file__, "--device", device, "--dtype", dtype, "--list-part"]
+    parts = [f"{first + step * i}/{step * processes}" for i in range(processes)]
     running = [
-        subprocess.Popen([*command, f"{i}/{processes}"], stdout=subprocess.PIPE, text=True)
-        for i in range(processes)
+        subprocess.Popen([*command, part], stdout=subprocess.PIPE, text=True) for part in parts
     ]
     outputs = [process.communicate()[0] for process in running]
     return sorted(name for output in outputs for name in json.loads(output.splitlines()[-1]))
 
 
-def by_bursts(call: Callable[[], Any], device: str, rounds: int) -> tuple[float, float]:
-    """(Tilewise us, ATen us) of wall time."""
-    with tilewise.use():
-        once = burst_us(call, 2, device)
-    count = max(1, min(50, int(1000 / max(once, 1.0))))
-    ours, theirs = [], []
-    for _ in range(rounds):
-        theirs.append(burst_us(call, count, device))
-        # Else our random operators count first what PyTorch's have drawn from the CPU's engine.
-        torch.manual_seed(0)
-        with tilewise.use():
-            ours.append(burst_us(call, count, device))
-    return statistics.median(ours), statistics.median(theirs)
+class Times:
+    """What the rounds of one call took in us, of both sides."""
 
+    def __init__(self, measure: Callable[[], float], rounds: int) -> None:
+        self.ours: list[float] = []
+        self.theirs: list[float] = []
+        for index in range(rounds):
+            for is_ours in (index % 2 == 1, index % 2 == 0):
+                # Else our random operators count first what PyTorch's have drawn from the CPU's
+                # engine.
+                torch.manual_seed(0)
+                with tilewise.use(active=is_ours):
+                    (self.ours if is_ours else self.theirs).append(measure())
 
-def by_events(call: Callable[[], Any], flush: torch.Tensor, rounds: int) -> tuple[float, float]:
-    """(Tilewise us, ATen us) of device time."""
-    ours, theirs = [], []
-    for _ in range(rounds):
-        theirs.append(device_us(call, flush))
-        with tilewise.use():
-            ours.append(device_us(call, flush))
-    return statistics.median(ours), statistics.median(theirs)
+    def null_ratio(self) -> float:
+        """Of ATen's rounds alone: pairs of them, so that each half has begun as often."""
+        halves = [[t for i, t in enumerate(self.theirs) if i // 2 % 2 == half] for half in (0, 1)]
+        return statistics.median(halves[0]) / statistics.median(halves[1])
 
 
 class Meter:
     """Measures calls on one device by the time that counts there."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, rounds: int, with_null: bool) -> None:
         self.device = device
+        self.with_null = with_null
+        self.rounds = 2 * rounds if with_null else rounds
         self.flush = torch.empty(256 << 20 if device == "cuda" else 1, dtype=torch.int8)
         self.flush = self.flush.to(device)
 
-    def large(self, call: Callable[[], Any], rounds: int = 9) -> tuple[float, float]:
+    def wall(self, call: Callable[[], Any]) -> Times:
+        """Wall time per call, of bursts."""
+        with tilewise.use():
+            once = burst_us(call, 2, self.device)
+        count = max(1, min(50, int(1000 / max(once, 1.0))))
+        return Times(lambda: burst_us(call, count, self.device), self.rounds)
+
+    def large(self, call: Callable[[], Any]) -> Times:
         """Device time on a GPU, else wall time."""
         if self.device == "cuda":
-            return by_events(call, self.flush, rounds)
-        return by_bursts(call, self.device, rounds)
+            return Times(lambda: device_us(call, self.flush), self.rounds)
+        return self.wall(call)
 
     def copy_bytes_per_us(self) -> float:
         """Read and written by stock PyTorch's copy of 256 MiB."""
         source = torch.ones(64 << 20 if self.device == "cuda" else 4 << 20, device=self.device)
         target = torch.empty_like(source)
-        _, aten_us = self.large(lambda: target.copy_(source))
-        return 2 * source.nbytes / aten_us
+        return (
+            2 * source.nbytes / statistics.median(self.large(lambda: target.copy_(source)).theirs)
+        )
+
+    def row(self, mode: str, name: str, times: Times, **more: Any) -> Row:
+        """A line of the result, printed as well."""
+        ours, theirs = statistics.median(times.ours), statistics.median(times.theirs)
+        if self.with_null:
+            more["null_ratio"] = round(times.null_ratio(), 3)
+        ratio = theirs / ours
+        text = " ".join(f"{key} {value}" for key, value in more.items())
+        print(f"{mode:8}{name:44} {ours:10.2f} us  ATen {theirs:10.2f} us  {ratio:6.2f}  {text}")
+        return {
+            "mode": mode,
+            "case": name,
+            "tilewise_us": round(ours, 2),
+            "aten_us": round(theirs, 2),
+            "ratio": round(ratio, 3),
+            **more,
+        }
 
 
-def row(mode: str, name: str, ours: float, theirs: float, **more: Any) -> Row:
-    """A line of the result, printed as well."""
-    ratio = theirs / ours
-    text = " ".join(f"{key} {value}" for key, value in more.items())
-    print(f"{mode:8}{name:44} {ours:10.2f} us  ATen {theirs:10.2f} us  {ratio:6.2f}  {text}")
-    return {
-        "mode": mode,
-        "case": name,
-        "tilewise_us": round(ours, 2),
-        "aten_us": round(theirs, 2),
-        "ratio": round(ratio, 3),
-        **more,
-    }
-
-
-def small_rows(names: list[str], dtype: torch.dtype, device: str) -> list[Row]:
+def small_rows(names: list[str], dtype: torch.dtype, meter: Meter) -> list[Row]:
     """(1, 4096), wall time."""
     rows = []
     for name in names:
         try:
-            call, _ = make_call(name, (1, 4096), dtype, device)
+            call, _ = make_call(name, (1, 4096), dtype, meter.device)
             with tilewise.use(strict=True):
                 call()
-            rows.append(row("small", name, *by_bursts(call, device, 9)))
+            rows.append(meter.row("small", name, meter.wall(call)))
         except Exception as error:
             print(f"small   {name}: {str(error).splitlines()[0][:100]}")
     return rows
@@ -144,9 +157,9 @@ def large_rows(names: list[str], dtype: torch.dtype, meter: Meter) -> list[Row]:
             results = [t for t in tree_flatten(result)[0] if isinstance(t, torch.Tensor)]
             written = sum(t.nbytes for t in results)
             del result, results
-            ours, theirs = meter.large(call)
-            part = round((read + written) / ours / bandwidth, 3)
-            rows.append(row("large", name, ours, theirs, of_copy_bandwidth=part))
+            times = meter.large(call)
+            part = round((read + written) / statistics.median(times.ours) / bandwidth, 3)
+            rows.append(meter.row("large", name, times, of_copy_bandwidth=part))
         except Exception as error:
             print(f"large   {name}: {str(error).splitlines()[0][:100]}")
     return rows
@@ -196,25 +209,46 @@ def special_rows(meter: Meter) -> list[Row]:
     for name, call in special_calls(meter.device).items():
         with tilewise.use():
             call()
-        rows.append(row("special", name, *meter.large(call, 15)))
+        rows.append(meter.row("special", name, meter.large(call)))
     step = adamw_call(meter.device)
     with tilewise.use(strict=True):
         step()
-    rows.append(row("special", "AdamW, 290 tensors of a Llama", *meter.large(step, 7)))
-    rows.append(row("special", "AdamW, wall time", *by_bursts(step, meter.device, 5)))
+    rows.append(meter.row("special", "AdamW, 290 tensors of a Llama", meter.large(step)))
+    rows.append(meter.row("special", "AdamW, wall time", meter.wall(step)))
     return rows
 
 
 def summarize(rows: list[Row]) -> dict[str, Any]:
     """Geometric mean and the worst of each mode."""
-    summary = {}
+    summary: dict[str, Any] = {}
     for mode in dict.fromkeys(r["mode"] for r in rows):
-        ratios = sorted((r["ratio"], r["case"]) for r in rows if r["mode"] == mode)
+        of_mode = [r for r in rows if r["mode"] == mode]
+        ratios = sorted((r["ratio"], r["case"]) for r in of_mode)
         geomean = math.exp(sum(math.log(max(ratio, 1e-3)) for ratio, _ in ratios) / len(ratios))
         below = [f"{case} {ratio}" for ratio, case in ratios if ratio < 0.95]
         summary[mode] = {"geomean": round(geomean, 3), "cases": len(ratios), "below_0.95": below}
         print(f"{mode}: geomean {geomean:.3f} of {len(ratios)}; below 0.95: {', '.join(below)}")
+        nulls = sorted(r["null_ratio"] for r in of_mode if "null_ratio" in r)
+        if nulls:
+            noise = {
+                "cases": len(nulls),
+                "below_0.95": sum(ratio < 0.95 for ratio in nulls),
+                "below_0.9": sum(ratio < 0.9 for ratio in nulls),
+                "lowest": nulls[0],
+                "highest": nulls[-1],
+            }
+            summary[mode]["aten_against_itself"] = noise
+            print(f"{mode}: ATen against itself: {noise}")
     return summary
+
+
+def earlier_rows(path: Path, rows: list[Row]) -> list[Row]:
+    """Those of a file that were not measured now."""
+    if not path.exists():
+        return []
+    measured = {(r["mode"], r["case"]) for r in rows}
+    earlier = json.loads(path.read_text())["rows"]
+    return [r for r in earlier if (r["mode"], r["case"]) not in measured]
 
 
 def main() -> None:
@@ -223,7 +257,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--modes", nargs="+", default=["small", "large", "special"])
-    parser.add_argument("--names", nargs="+", help="only these overloads")
+    parser.add_argument("--names", nargs="+", help="only these overloads, added to --out")
+    parser.add_argument("--slice", help="2/8: every eighth overload from the second on")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--null", action="store_true", help="ATen against itself; twice the rounds")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     parser.add_argument("--list-part", help=argparse.SUPPRESS)
@@ -237,29 +274,34 @@ def main() -> None:
         print(json.dumps(overloads(options.device, dtype, part, parts)))
         return
     started = time.perf_counter()
-    names = options.names or warm(options.device, options.dtype, options.processes)
+    first, step = map(int, (options.slice or "1/1").split("/"))
+    names = options.names or warm(options.device, options.dtype, options.processes, first - 1, step)
     print(f"{len(names)} overloads, {time.perf_counter() - started:.0f} s to find and compile them")
-    meter = Meter(options.device)
+    meter = Meter(options.device, options.rounds, options.null)
     rows: list[Row] = []
     if "special" in options.modes:
         rows += special_rows(meter)
     if "small" in options.modes:
-        rows += small_rows(names, dtype, options.device)
+        rows += small_rows(names, dtype, meter)
     if "large" in options.modes:
         rows += large_rows(names, dtype, meter)
     synchronize(options.device)
-    summary = summarize(rows)
     if options.out is not None:
+        if options.slice or options.names:
+            rows += earlier_rows(options.out, rows)
+            rows.sort(key=lambda r: (r["mode"], r["case"]))
         result = {
             "machine": machine_name(options.device),
             "torch": torch.__version__,
             "tilewise": tilewise.__version__,
             "dtype": options.dtype,
             "copy_gigabytes_per_second": round(meter.copy_bytes_per_us() / 1e3, 1),
-            "summary": summary,
+            "summary": summarize(rows),
             "rows": rows,
         }
         options.out.write_text(json.dumps(result, indent=1) + "\n")
+    else:
+        summarize(rows)
 
 
 if __name__ == "__main__":
