@@ -84,20 +84,29 @@ def between(out_ptr, n, stride, start, end, step, base, POWER: tl.constexpr, BLO
 
 
 @triton.jit
-def identity(
-    out_ptr, rows, columns, STREAM: tl.constexpr, BLOCK_Y: tl.constexpr, BLOCK_X: tl.constexpr
-):
+def identity(out_ptr, rows, columns, BLOCK_Y: tl.constexpr, BLOCK_X: tl.constexpr):
     """A contiguous matrix with ones on its diagonal; grid cdiv(rows, BLOCK_Y) *
-    cdiv(columns, BLOCK_X). STREAM: it is larger than the caches.
+    cdiv(columns, BLOCK_X).
     """
     across = tl.cdiv(columns, BLOCK_X)
     row = (tl.program_id(0) // across * BLOCK_Y + tl.arange(0, BLOCK_Y))[:, None]
     column = (tl.program_id(0) % across * BLOCK_X + tl.arange(0, BLOCK_X))[None, :]
     value = (row == column).to(out_ptr.dtype.element_ty)
     mask = (row < rows) & (column < columns)
-    tl.store(
-        out_ptr + row.to(tl.int64) * columns + column,
-        value,
-        mask,
-        cache_modifier=".cs" if STREAM else "",
-    )
+    tl.store(out_ptr + row.to(tl.int64) * columns + column, value, mask)
+
+
+@triton.jit
+def identity_by_runs(out_ptr, numel, columns, diagonal, STREAM: tl.constexpr, BLOCK: tl.constexpr):
+    """The same for CPUs: a run of zeros, then the ones in it, which are `columns` + 1 apart and
+    `diagonal` in all. Comparing every lane's row and column takes twice as long. STREAM: the matrix
+    exceeds the last cache. Grid cdiv(numel, BLOCK).
+    """
+    index, mask = _positions(numel, BLOCK)
+    zeros = tl.zeros([BLOCK], out_ptr.dtype.element_ty)
+    tl.store(out_ptr + index, zeros, mask, cache_modifier=".cs" if STREAM else "")
+    first = tl.program_id(0).to(tl.int64) * BLOCK
+    step = columns + 1
+    end = tl.minimum(first + BLOCK, diagonal * step)
+    for place in range((first + step - 1) // step * step, end, step):
+        tl.store(out_ptr + place, 1)

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "ops/creation/factory.h"
+#include "ops/framework/last_cache.h"
 #include "ops/framework/launch.h"
 #include "ops/framework/structured_op.h"
 
@@ -36,12 +37,21 @@ Tensor& write_identity(int64_t n, int64_t m, Tensor& out) {
   if (!out.is_contiguous()) throw dispatch::Refusal{"eye: out= is not contiguous"};
   if (out.numel() == 0) return out;
   if (n > INT32_MAX || m > INT32_MAX) throw dispatch::Refusal{"eye: huge matrix"};
-  const MatrixTile tile(n, m);
   LaunchOptions options;
   options.num_stages = 1;
+  if (out.is_cpu()) {
+    static const Kernel by_runs("creation/sequence", "identity_by_runs");
+    constexpr int64_t kRun = 4096;
+    options.grain = 8;
+    launch(by_runs, options, grid_1d(ceil_div(out.numel(), kRun)), out, written(out),
+           int64(out.numel()), int64(m), int64(std::min(n, m)),
+           constant(exceeds_last_cache(out.nbytes())), constant(kRun));
+    return out;
+  }
+  const MatrixTile tile(n, m);
   options.grain = 32;
   launch(identity, options, grid_1d(tile.programs), out, written(out), n, stride(m),
-         constant(exceeds_caches(out)), constant(tile.block_y), constant(tile.block_x));
+         constant(tile.block_y), constant(tile.block_x));
   return out;
 }
 
