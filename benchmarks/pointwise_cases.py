@@ -19,6 +19,8 @@ import norm_and_loss_calls
 
 # What the kernels of the families are called: generated ones by their layout, others by folder.
 _MARKS = ("_flat_", "foreach/", "foreach_", "random/", "creation/")
+# On a CPU the host stores its one number.
+_STORED_BY_HOST = ("scalar_tensor",)
 _RANKS = tuple(f"_{rank}d_" for rank in range(2, 9))
 
 
@@ -119,7 +121,9 @@ def is_pointwise(overload: str, dtype: torch.dtype, device: str) -> bool:
     except Exception:  # not for this dtype, or a family whose operands belong together
         return False
     launched = [name for name, count in launches().items() if count > before.get(name, 0)]
-    return bool(launched) and all(map(_is_ours, launched))
+    if not launched:
+        return device == "cpu" and overload in _STORED_BY_HOST
+    return all(map(_is_ours, launched))
 
 
 # The parameters of a Llama of one billion: 32 layers of 9 tensors, the embedding, the last norm.

@@ -169,3 +169,15 @@ def test_integer_division_by_zero_raises(call: Callable[..., torch.Tensor]) -> N
     with tilewise.use(), pytest.raises(RuntimeError) as ours:
         call(x, y)
     assert str(ours.value) == str(stock.value)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize("number", [0.5, float("inf"), float("nan"), 256, 0, -0.0])
+def test_bool_is_filled_with_whether_a_number_is_zero(number: float, size: int) -> None:
+    """One element of the CPU's is stored by the host, others by a kernel."""
+    expected = torch.full((size,), number, dtype=torch.bool, device=DEVICE)
+    with tilewise.use(strict=True):
+        filled = torch.full((size,), number, dtype=torch.bool, device=DEVICE)
+        changed = torch.empty(size, dtype=torch.bool, device=DEVICE).fill_(number)
+    assert torch.equal(filled, expected)
+    assert torch.equal(changed, expected)

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/creation/factory.h"
 
-#include <ATen/TensorIterator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "ops/framework/output.h"
-#include "ops/framework/pointwise.h"
 
 namespace tilewise::ops {
 namespace {
@@ -39,20 +37,6 @@ NewTensor::NewTensor(at::IntArrayRef sizes, const FactoryOptions& options,
     if (size < 0) throw dispatch::Refusal{"negative size"};
   tensor_ = allocate_output(
       sizes, {}, at::TensorOptions().dtype(options.dtype.value_or(inferred)).device(device));
-}
-
-void fill_with(const at::Tensor& self, const at::Scalar& value) {
-  static PointwiseFunction constant("arithmetic:constant");
-  if (self.numel() == 0) return;
-  auto iter = at::TensorIteratorConfig()
-                  .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
-                  .check_all_same_dtype(false)
-                  .add_output(self)
-                  .resize_outputs(false)
-                  .build();
-  PointwiseArguments arguments;
-  arguments.add(value);
-  constant.run(iter, self.scalar_type(), arguments);
 }
 
 }  // namespace tilewise::ops

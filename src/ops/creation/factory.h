@@ -43,7 +43,4 @@ inline std::optional<at::IntArrayRef> known_sizes(c10::SymIntArrayRef sizes) {
   return c10::asIntArrayRefSlowOpt(sizes);
 }
 
-// Fills a strided tensor with a number that its dtype holds.
-void fill_with(const at::Tensor& self, const at::Scalar& value);
-
 }  // namespace tilewise::ops

@@ -4,6 +4,7 @@
 
 #include "ops/creation/factory.h"
 #include "ops/framework/scalar_range.h"
+#include "ops/pointwise/copy_elements.h"
 
 namespace tilewise::ops {
 namespace {
@@ -32,7 +33,7 @@ const char* refuse_new(c10::SymIntArrayRef size, const Scalar& value, const Fact
 Tensor make_new(c10::SymIntArrayRef size, const Scalar& value, const FactoryOptions& options,
                 at::ScalarType inferred) {
   NewTensor result(*known_sizes(size), options, inferred);
-  fill_with(*result, value);
+  fill_elements(*result, value);
   return *result;
 }
 
@@ -59,7 +60,7 @@ struct ScalarTensor : PlainOp {
   }
   static Tensor call(const Scalar& s, Dtype dtype, Layout layout, Device device, Flag pin_memory) {
     NewTensor result({}, {dtype, layout, device, pin_memory}, default_dtype());
-    fill_with(*result, s);
+    fill_elements(*result, s);
     return *result;
   }
 };
@@ -130,7 +131,7 @@ Tensor make_alike(const Tensor& self, const Scalar& value, const FactoryOptions&
                   Format memory_format) {
   const Tensor result = at::empty_like(self, options.dtype, options.layout, options.device,
                                        options.pin_memory, memory_format);
-  fill_with(result, value);
+  fill_elements(result, value);
   return result;
 }
 

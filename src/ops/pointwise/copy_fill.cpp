@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ATen/Dispatch_v2.h>
 #include <ATen/ops/empty_like.h>
 
 #include "ops/framework/plain_op.h"
@@ -21,6 +22,36 @@ void copy_elements(const Tensor& self, const Tensor& src) {
                   .check_all_same_dtype(false)
                   .build();
   copy.run(iter, self.is_complex() ? self.scalar_type() : src.scalar_type(), {});
+}
+
+namespace {
+
+// One number in the CPU's memory: a launch takes longer than the store.
+bool stored_by_host(const Tensor& self, const at::Scalar& value) {
+  if (self.numel() != 1 || !self.is_cpu()) return false;
+  if (!has_kernel_dtype(self.scalar_type()) || value.isComplex()) return false;
+  AT_DISPATCH_V2(self.scalar_type(), "fill",
+                 AT_WRAP([&] { *self.mutable_data_ptr<scalar_t>() = value.to<scalar_t>(); }),
+                 at::kBool, at::kHalf, at::kBFloat16, AT_EXPAND(AT_ALL_TYPES),
+                 AT_EXPAND(AT_BAREBONES_UNSIGNED_TYPES));
+  return true;
+}
+
+}  // namespace
+
+void fill_elements(const Tensor& self, const at::Scalar& value) {
+  static PointwiseFunction constant("arithmetic:constant", kAll | kUnsigned);
+  if (self.numel() == 0 || stored_by_host(self, value)) return;
+  auto iter = at::TensorIteratorConfig()
+                  .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
+                  .check_all_same_dtype(false)
+                  .add_output(self)
+                  .resize_outputs(false)
+                  .build();
+  PointwiseArguments arguments;
+  // 0.5 and infinity are True too, of which an integer keeps nothing.
+  arguments.add(self.scalar_type() == at::kBool ? at::Scalar(value.to<bool>()) : value);
+  constant.run(iter, self.scalar_type(), arguments);
 }
 
 namespace {
@@ -54,26 +85,15 @@ namespace {
 
 TILEWISE_OPERATOR(Copy, "copy_");
 
-Tensor& fill(Tensor& self, const at::Scalar& value) {
-  static PointwiseFunction constant("arithmetic:constant", kAll | kUnsigned);
-  auto iter = at::TensorIteratorConfig()
-                  .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
-                  .check_all_same_dtype(false)
-                  .add_output(self)
-                  .resize_outputs(false)
-                  .build();
-  PointwiseArguments arguments;
-  arguments.add(value);
-  constant.run(iter, self.scalar_type(), arguments);
-  return self;
-}
-
 struct FillScalar : PlainOp {
   static constexpr bool kComplexAllowed = true;
   static const char* refuse(const Tensor& self, const at::Scalar& value) {
     return is_representable(value, self.scalar_type()) ? nullptr : "value does not fit the dtype";
   }
-  static Tensor& call(Tensor& self, const at::Scalar& value) { return fill(self, value); }
+  static Tensor& call(Tensor& self, const at::Scalar& value) {
+    fill_elements(self, value);
+    return self;
+  }
 };
 TILEWISE_OPERATOR(FillScalar, "fill_.Scalar");
 
@@ -88,7 +108,7 @@ const char* refuse_fill(const Tensor& self, const Tensor& value) {
 
 void fill_with_tensor(Tensor& self, const Tensor& value) {
   if (self.device() != value.device())
-    fill(self, value.item());  // in the CPU's memory: no synchronization
+    fill_elements(self, value.item());  // in the CPU's memory: no synchronization
   else
     copy_elements(self, self.is_alias_of(value) ? value.clone() : value);
 }
@@ -126,9 +146,7 @@ struct Zero : PlainOp {
     return self.scalar_type() == at::kFloat8_e8m0fnu ? "zeros of a type that has none" : nullptr;
   }
   static Tensor& call(Tensor& self) {
-    if (!is_float8(self.scalar_type())) return fill(self, 0);
-    Tensor bytes = self.view(at::kByte);
-    fill(bytes, 0);
+    fill_elements(is_float8(self.scalar_type()) ? self.view(at::kByte) : self, 0);
     return self;
   }
 };
