@@ -9,8 +9,7 @@ namespace tilewise::dispatch {
 
 // A static object for each of them. `install()` finds it among the others.
 struct CompositeRegistration : Registration {
-  using FunctionMaker = torch::CppFunction (*)();
-  CompositeRegistration(const char* name, FormBinding functional, FunctionMaker with_autograd);
+  CompositeRegistration(const char* name, FormBinding functional, FunctionMaker autograd_function);
 };
 
 }  // namespace tilewise::dispatch

@@ -23,12 +23,6 @@ std::vector<Registration*>& registrations() {
   return list;
 }
 
-// What serves at the autograd keys, of those that need it.
-std::map<const Registration*, CompositeRegistration::FunctionMaker>& autograd_functions() {
-  static std::map<const Registration*, CompositeRegistration::FunctionMaker> makers;
-  return makers;
-}
-
 struct Entries {
   std::mutex mutex;
   std::vector<OverloadEntry*> list;
@@ -102,20 +96,20 @@ std::unordered_set<c10::OperatorName>& taken_over() {
   return names;
 }
 
-// Leaked, like those of the backends (see install).
-torch::Library& autograd_library(Backend backend) {
-  static std::map<Backend, torch::Library*> libraries;
-  torch::Library*& library = libraries[backend];
-  if (library == nullptr)
-    library = new torch::Library(torch::Library::IMPL, "aten",
-                                 kAutogradKeys[static_cast<size_t>(backend)], __FILE__, __LINE__);
-  return *library;
+// What registers kernels of ours at a key. Never destroyed: deregistering would run after the
+// dispatcher's own destruction at exit.
+torch::Library& library(c10::DispatchKey key) {
+  static auto& libraries = *new std::map<c10::DispatchKey, torch::Library>;
+  const auto found = libraries.find(key);
+  if (found != libraries.end()) return found->second;
+  return libraries
+      .emplace(key, torch::Library(torch::Library::IMPL, "aten", key, __FILE__, __LINE__))
+      .first->second;
 }
 
 void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
                const FormBinding& binding, Form form, const Registration& registration) {
-  const auto with_autograd = autograd_functions().find(&registration);
-  const bool has_node = with_autograd != autograd_functions().end();
+  const bool has_node = registration.with_autograd != nullptr;
   TORCH_CHECK(has_node || !is_decomposed_by_autograd(handle),
               "tilewise: aten::", overload_name(handle.operator_name()),
               " has no derivative formula of its own (CompositeImplicitAutograd) and must not be "
@@ -142,8 +136,7 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
                                 : registration.kernel_without_scope();
     const std::string full = "aten::" + entry.name;
     libraries[backend]->impl(full.c_str(), binding.make_function());
-    if (has_node)
-      autograd_library(static_cast<Backend>(backend)).impl(full.c_str(), with_autograd->second());
+    if (has_node) library(kAutogradKeys[backend]).impl(full.c_str(), registration.with_autograd());
     add_entry(entry);
   }
 }
@@ -251,9 +244,9 @@ Registration::Registration(const char* operator_name, FormBindings bindings, boo
 }
 
 CompositeRegistration::CompositeRegistration(const char* operator_name, FormBinding functional,
-                                             FunctionMaker with_autograd)
-    : Registration(operator_name, {functional}, /*derive=*/false) {
-  autograd_functions().emplace(this, with_autograd);
+                                             FunctionMaker autograd_function)
+    : Registration(operator_name, {functional}, /*derive_forms=*/false) {
+  with_autograd = autograd_function;
 }
 
 void add_entry(OverloadEntry& entry) {
@@ -271,13 +264,9 @@ void install() {
   std::call_once(once, [] {
     SilentWarnings silent;
     const c10::WarningUtils::WarningHandlerGuard guard(&silent);
-    // Leaked: deregistering would run after the dispatcher's own destruction at exit.
-    auto* cpu =
-        new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
-    auto* gpu = at::hasCUDA() ? new torch::Library(torch::Library::IMPL, "aten",
-                                                   c10::DispatchKey::CUDA, __FILE__, __LINE__)
-                              : nullptr;
-    torch::Library* libraries[kBackends] = {cpu, gpu};
+    torch::Library* libraries[kBackends] = {
+        &library(c10::DispatchKey::CPU),
+        at::hasCUDA() ? &library(c10::DispatchKey::CUDA) : nullptr};
     for (const Registration* registration : registrations())
       install_registration(libraries, *registration);
     for (const Registration* registration : registrations())

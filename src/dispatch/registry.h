@@ -51,10 +51,12 @@ struct OverloadEntry {
   std::map<std::string, int64_t> fallbacks_;  // guarded by mutex_
 };
 
+using FunctionMaker = torch::CppFunction (*)();
+
 // Registers one form of an operator at both backends; instantiated by the ops framework.
 struct FormBinding {
-  OverloadEntry* entries = nullptr;                 // [kBackends]
-  torch::CppFunction (*make_function)() = nullptr;  // nullptr where the form is not offered
+  OverloadEntry* entries = nullptr;       // [kBackends]
+  FunctionMaker make_function = nullptr;  // nullptr where the form is not offered
 };
 
 using KernelMaker = c10::KernelFunction (*)();
@@ -75,6 +77,8 @@ struct Registration {
   KernelMaker kernel_without_scope;  // what serves without us where PyTorch has no kernel
   bool gpu_only;                     // an operator that exists for GPUs alone (cuDNN's spelling)
   FormBindings with_number[2];       // by the number's position
+  // What serves at the autograd keys, for an operator that autograd decomposes otherwise.
+  FunctionMaker with_autograd = nullptr;
 };
 
 // Takes the operators over for every backend that this PyTorch has. Called once, by the C API; the
