@@ -27,14 +27,14 @@ DType compute_type(at::ScalarType dtype, BoolCompute bool_compute, bool as_store
   return as_stored ? stored : accumulate_type(stored);
 }
 
-// In single numbers: a complex one is two.
-int64_t element_stride(const at::TensorIteratorBase& iter, int operand, int dim) {
-  const int64_t size = iter.element_size(operand) / (is_pair(iter.dtype(operand)) ? 2 : 1);
-  return iter.strides(operand)[static_cast<size_t>(dim)] / size;
-}
-
 at::ScalarType part_dtype(at::ScalarType dtype) {
   return is_pair(dtype) ? c10::toRealValueType(dtype) : dtype;
+}
+
+// In single numbers: a complex one is two.
+int64_t element_stride(const at::TensorIteratorBase& iter, int operand, int dim) {
+  const auto size = static_cast<int64_t>(c10::elementSize(part_dtype(iter.dtype(operand))));
+  return iter.strides(operand)[static_cast<size_t>(dim)] / size;
 }
 
 PointwiseVariant describe(at::TensorIteratorBase& iter, DType compute, int scalars) {
@@ -201,7 +201,7 @@ codegen::ScalarFunction kernel_file_function(std::string_view module_and_name) {
 void refuse_zero_divisor(at::TensorIteratorBase& iter) {
   if (!iter.device(0).is_cpu() || !at::isIntegralType(iter.common_dtype(), /*includeBool=*/false))
     return;
-  const at::TensorBase divisor = iter.tensor(iter.noutputs() + 1);
+  const at::TensorBase& divisor = iter.tensor(iter.noutputs() + 1);
   std::atomic<bool> found{false};
   auto values = at::TensorIteratorConfig().add_const_input(divisor).build();
   const size_t size = iter.element_size(0);
@@ -218,7 +218,8 @@ void refuse_zero_divisor(at::TensorIteratorBase& iter) {
   if (found.load()) throw dispatch::Refusal{"division by zero"};
 }
 
-PointwiseFunction::PointwiseFunction(const char* function, uint8_t dtypes, BoolCompute bool_compute)
+PointwiseFunction::PointwiseFunction(const char* function, uint16_t dtypes,
+                                     BoolCompute bool_compute)
     : function_(kernel_file_function(function)),
       dtypes_(dtypes),
       bool_compute_(bool_compute),
@@ -285,7 +286,7 @@ void PointwiseFunction::run(at::TensorIteratorBase& iter, at::ScalarType compute
   }
 
   const c10::Device device = iter.device(0);
-  const PointwiseTile tile = choose_tile(iter, variant, function_.name);
+  const PointwiseTile tile = choose_tile(iter, variant, (dtypes_ & kIterates) != 0);
   add_geometry(pack, iter, variant, !iter.can_use_32bit_indexing(), !device.is_cpu());
   if (!variant.is_flat()) pack.constant(tile.block_y);
   pack.constant(tile.block_x);

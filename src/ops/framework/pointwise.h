@@ -27,7 +27,7 @@ namespace tilewise::ops {
 
 // Which computation types a scalar function is written for; others fall back to PyTorch, which has
 // its own kernel or its own error for them.
-enum DtypeClass : uint8_t {
+enum DtypeClass : uint16_t {
   kBool = 1,
   kInteger = 2,   // int8 to int64, uint8
   kUnsigned = 4,  // uint16 to uint64, for which PyTorch has few kernels
@@ -43,6 +43,10 @@ enum DtypeClass : uint8_t {
   // Not a class either: numbers are rounded to the type of the tensor before they are compared with
   // its values (hardshrink of bfloat16 with 0.3).
   kNumbersAsStored = 64,
+  // Nor this: the function loops until the last lane of its tile is done. A CPU then takes tiles
+  // whose values stay in registers from one step to the next, and where few lanes wait for a slow
+  // one.
+  kIterates = 256,
 };
 
 inline DtypeClass class_of(at::ScalarType dtype) {
@@ -98,7 +102,7 @@ class PointwiseArguments {
 class PointwiseFunction {
  public:
   // `function`: "activation:gelu", a file and function of kernels/pointwise/.
-  PointwiseFunction(const char* function, uint8_t dtypes = kAll,
+  PointwiseFunction(const char* function, uint16_t dtypes = kAll,
                     BoolCompute bool_compute = BoolCompute::integer);
   // Any function, of `literals` alike in all calls: one that a user defines at run time.
   explicit PointwiseFunction(codegen::ScalarFunction function);
@@ -121,7 +125,7 @@ class PointwiseFunction {
   const Kernel& kernel(const codegen::PointwiseVariant& variant, const std::string& literals);
 
   const codegen::ScalarFunction function_;
-  uint8_t dtypes_;
+  uint16_t dtypes_;
   BoolCompute bool_compute_;
   bool takes_complex_ = false;
   // A list that only grows at its head, so that readers need no lock; some ten entries in practice.

@@ -15,34 +15,8 @@ using codegen::InnerStride;
 // (at::internal::GRAIN_SIZE).
 constexpr int64_t kCpuGrain = 32768;
 
-// Functions that loop until the last lane of their tile is done. A CPU then takes tiles whose
-// values stay in registers from one step to the next, and where few lanes wait for a slow one.
-constexpr std::string_view kIterating[] = {
-    // keep-sorted
-    "chebyshev_t",
-    "chebyshev_u",
-    "chebyshev_v",
-    "chebyshev_w",
-    "greatest_common_divisor",
-    "hermite_h",
-    "hermite_he",
-    "igamma",
-    "igammac",
-    "laguerre_l",
-    "least_common_multiple",
-    "legendre_p",
-    "polygamma",
-    "shifted_chebyshev_t",
-    "shifted_chebyshev_u",
-    "shifted_chebyshev_v",
-    "shifted_chebyshev_w",
-    "zeta",
-};
+// Elements of a tile of a function that iterates.
 constexpr int64_t kCpuIterated = 128;
-
-bool iterates(std::string_view function) {
-  return std::ranges::find(kIterating, function) != std::end(kIterating);
-}
 
 // Few distinct tiles, since each is a compilation: rows are covered by 16, 128 or 1024 columns.
 int64_t columns_for(int64_t row_length) {
@@ -85,9 +59,9 @@ bool streams_outputs(const at::TensorIteratorBase& iter) {
 }
 
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
-                          const codegen::PointwiseVariant& variant, std::string_view function) {
+                          const codegen::PointwiseVariant& variant, bool iterates) {
   const bool on_cpu = iter.device(0).is_cpu();
-  const bool iterates_on_cpu = on_cpu && iterates(function);
+  const bool iterates_on_cpu = on_cpu && iterates;
   const int64_t numel = iter.numel();
   PointwiseTile tile{};
   if (variant.is_flat()) {

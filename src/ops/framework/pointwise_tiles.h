@@ -4,8 +4,6 @@
 
 #include <ATen/TensorIterator.h>
 
-#include <string_view>
-
 #include "codegen/pointwise_source.h"
 #include "runtime/launch_options.h"
 
@@ -22,7 +20,8 @@ struct PointwiseTile {
 // store of a line that is not in the cache reads it first.
 bool streams_outputs(const at::TensorIteratorBase& iter);
 
+// `iterates`: kIterates of pointwise.h.
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
-                          const codegen::PointwiseVariant& variant, std::string_view function);
+                          const codegen::PointwiseVariant& variant, bool iterates);
 
 }  // namespace tilewise::ops

@@ -31,8 +31,8 @@ TILEWISE_STRUCTURED(DivideWithMode, "div.Tensor_mode");
 TILEWISE_POINTWISE("div.Tensor", at::meta::structured_div_Tensor, "arithmetic:divide", kFloating);
 TILEWISE_POINTWISE("floor_divide", Division<BinaryPreset>, "division:floor_divide", kNumeric);
 TILEWISE_POINTWISE("fmod.Tensor", Division<at::meta::structured_fmod_Tensor>, "division:fmod", kNumeric);
-TILEWISE_POINTWISE("gcd", at::meta::structured_gcd, "division:greatest_common_divisor", kInteger);
-TILEWISE_POINTWISE("lcm", at::meta::structured_lcm, "division:least_common_multiple", kInteger);
+TILEWISE_POINTWISE("gcd", at::meta::structured_gcd, "division:greatest_common_divisor", kInteger | kIterates);
+TILEWISE_POINTWISE("lcm", at::meta::structured_lcm, "division:least_common_multiple", kInteger | kIterates);
 TILEWISE_POINTWISE("remainder.Tensor", Division<at::meta::structured_remainder_Tensor>, "division:remainder", kNumeric);
 // clang-format on
 

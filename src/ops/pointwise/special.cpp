@@ -26,7 +26,7 @@ struct PolygammaOf : StructuredOp<Meta> {
   void run(int64_t order) {
     static PointwiseFunction digamma("special_gamma:digamma", kFloating);
     static PointwiseFunction trigamma("special_gamma:trigamma", kFloating);
-    static PointwiseFunction polygamma("special_gamma:polygamma", kFloating);
+    static PointwiseFunction polygamma("special_gamma:polygamma", kFloating | kIterates);
     PointwiseArguments arguments;
     if (order > 1) {
       const auto n = static_cast<double>(order);
@@ -78,14 +78,14 @@ TILEWISE_STRUCTURED(Mvlgamma, "mvlgamma");
 // clang-format off: one operator a line
 TILEWISE_POINTWISE("digamma", at::meta::structured_digamma, "special_gamma:digamma", kFloating);
 TILEWISE_POINTWISE("erfinv", at::meta::structured_erfinv, "special_error:erfinv", kFloating);
-TILEWISE_POINTWISE("igamma", at::meta::structured_igamma, "special_incomplete_gamma:igamma", kFloating);
-TILEWISE_POINTWISE("igammac", at::meta::structured_igammac, "special_incomplete_gamma:igammac", kFloating);
+TILEWISE_POINTWISE("igamma", at::meta::structured_igamma, "special_incomplete_gamma:igamma", kFloating | kIterates);
+TILEWISE_POINTWISE("igammac", at::meta::structured_igammac, "special_incomplete_gamma:igammac", kFloating | kIterates);
 TILEWISE_POINTWISE("lgamma", at::meta::structured_lgamma, "special_gamma:lgamma", kFloating);
 TILEWISE_POINTWISE("special_entr", at::meta::structured_special_entr, "special_error:entr", kFloating);
 TILEWISE_POINTWISE("special_erfcx", at::meta::structured_special_erfcx, "special_error:erfcx", kSingle);
 TILEWISE_POINTWISE("special_log_ndtr", at::meta::structured_special_log_ndtr, "special_error:log_ndtr", kSingle);
 TILEWISE_POINTWISE("special_ndtri", at::meta::structured_special_ndtri, "special_error:ndtri", kSingle);
-TILEWISE_POINTWISE("special_zeta", at::meta::structured_special_zeta, "special_gamma:zeta", kSingle);
+TILEWISE_POINTWISE("special_zeta", at::meta::structured_special_zeta, "special_gamma:zeta", kSingle | kIterates);
 // clang-format on
 
 }  // namespace
