@@ -69,7 +69,8 @@ def between(out_ptr, n, stride, start, end, step, base, POWER: tl.constexpr, BLO
     index, mask = _positions(n, BLOCK)
     if on_gpu() and out_ptr.dtype.element_ty.is_int():
         # ATen's GPU kernel counts in fp32: what that rounds decides on whole numbers.
-        step_f32 = (end.to(tl.float32) - start.to(tl.float32)) / (n - 1).to(tl.float32)
+        # So the quotient must be that of the nearest fp32, which `/` is not on NVIDIA's GPUs.
+        step_f32 = tl.div_rn(end.to(tl.float32) - start.to(tl.float32), (n - 1).to(tl.float32))
         from_start = tl.fma(step_f32, index.to(tl.float32), start.to(tl.float32))
         from_end = tl.fma(-step_f32, (n - 1 - index).to(tl.float32), end.to(tl.float32))
     else:

@@ -412,13 +412,14 @@ def zeta(s, q):
     wide_q = q.to(tl.float64)
     is_pole = (wide_q <= 0) & (wide_q == tl.floor(wide_q))
     is_undefined = (wide_q <= 0) & (wide_s != tl.floor(wide_s))
-    valid = (wide_s > 1) & ~is_pole & ~is_undefined
-    total = _zeta_of_valid(tl.where(valid, wide_s, 2.0), tl.where(valid, wide_q, 1.0))
-    total = tl.where(is_undefined, float("nan"), total)
-    total = tl.where(is_pole, float("inf"), total)
-    total = tl.where(wide_s > 1, total, float("nan"))
-    total = tl.where(wide_s == 1, float("inf"), total)
-    return tl.where(q == q, total, float("nan")).to(s.dtype)
+    valid = (wide_s > 1) & (q == q) & ~is_undefined
+    total = _zeta_of_valid(
+        tl.where(valid & ~is_pole, wide_s, 2.0), tl.where(valid & ~is_pole, wide_q, 1.0)
+    )
+    total = tl.where(valid, total, float("nan"))
+    # ATen asks whether s is 1, is less, and q a pole, in this order: it decides for NaN.
+    is_infinite = (wide_s == 1) | (is_pole & ~(wide_s < 1))
+    return tl.where(is_infinite, float("inf"), total).to(s.dtype)
 
 
 @triton.jit

@@ -208,6 +208,13 @@ def check_inplace(op: OpInfo, sample: SampleInput) -> None:
         )
         return inplace(first, *args, **kwargs)
 
+    if op.name == "clamp" and sample.input.is_cuda and _outcome(run)[1] is None:
+        # With one bound ATen's GPU kernel computes in the type of the tensor (6, not below -6 of
+        # int32, is 250 as uint8), its CPU kernel in the common type; so does ours on both.
+        expected = op(sample.input, *sample.args, **sample.kwargs).to(sample.input.dtype)
+        with tilewise.use():
+            assert_same(run(), expected, f"clamp in-place {sample.summary()}")
+        return
     compare(
         run,
         f"{op.formatted_name} in-place {sample.summary()}",

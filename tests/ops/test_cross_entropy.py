@@ -213,8 +213,10 @@ def test_autocast_gives_float32() -> None:
     with tilewise.use(strict=True):
         actual = run()
     assert _served() == 1
-    for a, e in zip(actual, expected, strict=True):
-        torch.testing.assert_close(a, e)
+    # PyTorch's log-probabilities are rounded to bf16 in between on a GPU; ours are not written.
+    rounding = 2.0**-8 if DEVICE == "cuda" else 1.3e-6
+    torch.testing.assert_close(actual[0], expected[0], rtol=rounding, atol=1e-5)
+    torch.testing.assert_close(actual[1], expected[1])
 
 
 def test_probabilities_as_targets_are_left_to_the_composite() -> None:
