@@ -23,6 +23,16 @@ def finite_shift(total, count):
 
 
 @triton.jit
+def center_tile(x, mask, count):
+    """(mean, deviations from it, sum of their squares) of the `count` elements of a tile, which is
+    zero elsewhere: exact, in two steps over what is in registers.
+    """
+    mean = tl.sum(tl.sum(x, 1), 0) / count
+    deviations = tl.where(mask, x - mean, 0.0)
+    return mean, deviations, tl.sum(tl.sum(deviations * deviations, 1), 0)
+
+
+@triton.jit
 def from_shifted(shift, first_order, second_order, count):
     """(mean, sum of squared deviations) from the sums of d and d * d."""
     squares = second_order - first_order * first_order / count

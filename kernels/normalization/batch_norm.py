@@ -23,7 +23,7 @@ moments] in common/moments.py.
 import triton
 import triton.language as tl
 
-from common.moments import finite_shift, from_shifted
+from common.moments import center_tile, finite_shift, from_shifted
 from common.target import on_gpu
 
 
@@ -275,9 +275,7 @@ def normalize_inner(
                 x_ptr, 0, 0, images, pixels, stride_image, stride_pixel, IMAGES, PIXELS
             )
             x = tl.load(ptr, mask=mask, other=0.0).to(ACC)
-            mean = tl.sum(tl.sum(x, 1), 0) / count
-            x = tl.where(mask, x - mean, 0.0)
-            squares = tl.sum(tl.sum(x * x, 1), 0)
+            mean, x, squares = center_tile(x, mask, count)
         else:
             mean, squares = _moments_inner(
                 x_ptr, images, pixels, images_per_chunk, pixels_per_chunk, stride_image,

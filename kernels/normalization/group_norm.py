@@ -18,7 +18,7 @@ grid is (images * groups, chunks).
 import triton
 import triton.language as tl
 
-from common.moments import finite_shift, from_shifted
+from common.moments import center_tile, finite_shift, from_shifted
 
 
 @triton.jit
@@ -151,9 +151,7 @@ def normalize(
                 0, 0, depth, pixels, stride_channel, stride_pixel, AXIS, CHANNELS, PIXELS
             )
             x = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
-            mean = tl.sum(tl.sum(x, 1), 0) / count
-            x = tl.where(mask, x - mean, 0.0)
-            squares = tl.sum(tl.sum(x * x, 1), 0)
+            mean, x, squares = center_tile(x, mask, count)
         else:
             mean, squares = _moments(
                 x_ptr, depth, pixels, channels_per_chunk, pixels_per_chunk, stride_channel,
