@@ -24,7 +24,12 @@ class ScanWriter : private TileWriter {
       line("last = tl.minimum(first + split_length, length)");
     }
     write_start();
-    write_loops();
+    if (is_chained()) {
+      write_chain_loop();
+      write_with_earlier();
+    } else {
+      write_loops();
+    }
     if (is_totals()) write_totals();
     return out_.str();
   }
@@ -32,6 +37,7 @@ class ScanWriter : private TileWriter {
  private:
   bool is_whole() const { return variant_.pass == ScanPass::whole; }
   bool is_totals() const { return variant_.pass == ScanPass::totals; }
+  bool is_chained() const { return variant_.chain > 1 && !is_totals(); }
   int outputs() const { return is_totals() ? 0 : variant_.outputs; }
   Names accumulators() const { return numbered_list("a", variant_.accumulators); }
   std::string accumulator_type(int i) const {
@@ -71,10 +77,11 @@ class ScanWriter : private TileWriter {
   }
 
   void write_bases() {
+    const std::string each = is_chained() ? " * " + std::to_string(variant_.chain) : "";
     for (const std::string& view : views())
       line(view + "_base = " + view + " + " +
            results("(" + offset(view, "_kept", "k", 0, variant_.kept_rank) + ")") + " + " +
-           lanes("(lane.to(tl.int64) * " + view + "_stride)"));
+           lanes("(lane.to(tl.int64)" + each + " * " + view + "_stride)"));
   }
 
   // The accumulators before the first tile: a whole tile of them for totals, else one per row.
@@ -131,21 +138,25 @@ class ScanWriter : private TileWriter {
          type_expression(variant_.compute) + ")");
   }
 
-  void write_tile(int u, const std::string& mask, bool is_tail) {
+  // The elements x<u>, which lie at `index`, as accumulators `names`.
+  void write_elements(int u, const std::string& index, const Names& names) {
     Names values{numbered("x", u)};
     if (!functions_.prepare.empty()) {
       Names arguments = values;
       if (variant_.is_indexed)
-        arguments.push_back("tl.broadcast_to(" + lanes("(" + shift(u) + " + lane)") + ".to(" +
+        arguments.push_back("tl.broadcast_to(" + lanes("(" + index + ")") + ".to(" +
                             (variant_.has_wide_index ? "tl.int64" : "tl.int32") + "), " +
                             tile_shape() + ")");
       values = numbered_list("p", variant_.accumulators);
       line(join(values) + " = " + functions_.prepare + "(" + join(arguments) + ")");
     }
-    Names tile = numbered_list("s", variant_.accumulators);
-    for (int i = 0; i < variant_.accumulators; ++i)
-      line(tile[static_cast<size_t>(i)] + " = " + values[static_cast<size_t>(i)] + ".to(" +
-           accumulator_type(i) + ")");
+    for (size_t i = 0; i < names.size(); ++i)
+      line(names[i] + " = " + values[i] + ".to(" + accumulator_type(static_cast<int>(i)) + ")");
+  }
+
+  void write_tile(int u, const std::string& mask, bool is_tail) {
+    const Names tile = numbered_list("s", variant_.accumulators);
+    write_elements(u, shift(u) + " + lane", tile);
     if (is_totals()) {
       const Names updated = is_tail ? numbered_list("n", variant_.accumulators) : accumulators();
       line(join(updated) + " = " + functions_.merging() + "(" + join(accumulators()) + ", " +
@@ -158,24 +169,98 @@ class ScanWriter : private TileWriter {
     }
     line(join(tile) + " = tl.associative_scan(" + tuple(tile) + ", " + lane_axis() + ", " +
          functions_.combine + ")");
-    Names carried;
-    for (int i = 0; i < variant_.accumulators; ++i) carried.push_back(results(numbered("a", i)));
-    line(join(tile) + " = " + functions_.combine + "(" + join(carried) + ", " + join(tile) + ")");
-    // The last lane's value goes on: summed with zeros, which is exact.
+    line(join(tile) + " = " + combined(carried(), tile));
+    write_carry(tile);
+    write_outputs(u, tile, mask);
+  }
+
+  Names carried() const {
+    Names list;
+    for (int i = 0; i < variant_.accumulators; ++i) list.push_back(results(numbered("a", i)));
+    return list;
+  }
+
+  std::string combined(const Names& earlier, const Names& later) const {
+    return functions_.combine + "(" + join(earlier) + ", " + join(later) + ")";
+  }
+
+  // The last lane's value goes on: summed with zeros, which is exact.
+  void write_carry(const Names& tile) {
     for (int i = 0; i < variant_.accumulators; ++i)
       line(numbered("a", i) + " = tl.sum(tl.where(" + lanes("(lane == LANES - 1)") + ", " +
            tile[static_cast<size_t>(i)] + ", 0), " + lane_axis() + ").to(" + accumulator_type(i) +
            ")");
+  }
+
+  void write_outputs(int u, Names tile, const std::string& mask) {
     if (!functions_.finish.empty()) {
       const Names arguments = tile;
       tile = numbered_list("y", variant_.outputs);
       line(join(tile) + " = " + functions_.finish + "(" + join(arguments) + ")");
     }
+    const std::string start = is_chained() ? "(start + " + std::to_string(u) + ")" : shift(u);
     for (int i = 0; i < variant_.outputs; ++i) {
       const std::string out = numbered("out", i);
-      line("tl.store(" + out + "_base + " + wide(shift(u)) + " * " + out + "_stride, " +
+      line("tl.store(" + out + "_base + " + wide(start) + " * " + out + "_stride, " +
            tile[static_cast<size_t>(i)] + ".to(" + out + ".dtype.element_ty), mask=" + mask + ")");
     }
+  }
+
+  // Of the lanes' totals, (what comes before a lane, that with the lane) is scanned, which starts
+  // with what was carried: nothing is taken off a sum again, as differences would lose digits.
+  void write_chain_loop() {
+    const int count = variant_.accumulators, chain = variant_.chain;
+    const auto element = [&](int u) {
+      return numbered_list(("s" + std::to_string(u) + "_").c_str(), count);
+    };
+    const std::string each = std::to_string(chain);
+    line("is_first = " + lanes("(lane == 0)"));
+    line("for start in range(first, last, LANES * " + each + "):");
+    ++depth_;
+    for (int u = 0; u < chain; ++u) {
+      const std::string position = std::to_string(u);
+      line(numbered("mask", u) + " = " +
+           lanes("(start + lane * " + each + " + " + position + " < last)") + " & " +
+           results("kept_mask"));
+      line(numbered("x", u) + " = tl.load(in0_base + " + wide("(start + " + position + ")") +
+           " * in0_stride, mask=" + numbered("mask", u) + ", other=0).to(" +
+           type_expression(variant_.compute) + ")");
+    }
+    for (int u = 0; u < chain; ++u) {
+      write_elements(u, "start + lane * " + each + " + " + std::to_string(u), element(u));
+      if (u > 0) line(join(element(u)) + " = " + combined(element(u - 1), element(u)));
+    }
+    const Names before = numbered_list("b", count), total = numbered_list("t", count);
+    line(join(total) + " = " + combined(carried(), element(chain - 1)));
+    Names both = before;
+    both.insert(both.end(), total.begin(), total.end());
+    for (int i = 0; i < count; ++i) {
+      const auto at = static_cast<size_t>(i);
+      line(total[at] + " = tl.where(is_first, " + total[at] + ", " + element(chain - 1)[at] + ")");
+      line(before[at] + " = tl.where(is_first, " + carried()[at] + ", tl.full(" + tile_shape() +
+           ", " + identity(i) + ", " + accumulator_type(i) + "))");
+    }
+    line(join(both) + " = tl.associative_scan(" + tuple(both) + ", " + lane_axis() +
+         ", with_earlier)");
+    write_carry(total);
+    for (int u = 0; u < chain; ++u) {
+      line(join(element(u)) + " = " + combined(before, element(u)));
+      write_outputs(u, element(u), numbered("mask", u));
+    }
+    --depth_;
+  }
+
+  void write_with_earlier() {
+    const int count = variant_.accumulators;
+    const Names total = numbered_list("t", count), other_before = numbered_list("c", count),
+                other_total = numbered_list("u", count);
+    out_ << "\n\n@triton.jit\ndef with_earlier("
+         << join({join(numbered_list("b", count)), join(total), join(other_before),
+                  join(other_total)})
+         << "):\n";
+    line(join(other_before) + " = " + combined(total, other_before));
+    line(join(other_total) + " = " + combined(total, other_total));
+    line("return " + join({join(other_before), join(other_total)}));
   }
 
   void write_totals() {

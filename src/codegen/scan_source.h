@@ -5,6 +5,9 @@
 // A program walks KEPT rows in tiles of LANES elements: a scan across the lanes of each tile, to
 // which the combination of all tiles before it is added. Few long rows are split over programs:
 // first the totals of all splits, then the scans, each of which combines the totals before it.
+//
+// With a chain > 1 a lane has that many neighboring elements, each in a tile of its own, and scans
+// them without another lane: what goes across lanes is one total for all of them.
 #pragma once
 
 #include "codegen/reduction_source.h"
@@ -34,6 +37,7 @@ struct ScanVariant {
   uint8_t accumulators = 1;
   uint8_t kept_rank = 1;
   uint8_t unroll = 1;
+  uint8_t chain = 1;  // with unroll 1; of no meaning for `totals`
   bool lanes_are_last = true;
   bool is_indexed = false;
   bool has_wide_index = false;

@@ -103,6 +103,21 @@ TEST(ScanSource, ASplitStartsFromTheTotalsBeforeIt) {
   EXPECT_TRUE(contains(source, "s0 = tl.associative_scan(s0, 1, add)"));
 }
 
+TEST(ScanSource, AChainIsScannedBeforeItsTotalGoesAcrossLanes) {
+  ScanVariant variant;
+  variant.accumulator[0] = DType::fp32;
+  variant.identity[0] = "0";
+  variant.lanes_are_last = false;
+  variant.chain = 2;
+  const std::string source = scan_source({"scan_sort/cumulative", "add", "", ""}, variant);
+  EXPECT_TRUE(contains(source, "(lane.to(tl.int64) * 2 * in0_stride)[:, None]"));
+  EXPECT_TRUE(contains(source, "s1_0 = add(s0_0, s1_0)"));
+  EXPECT_TRUE(contains(source, "b0, t0 = tl.associative_scan((b0, t0), 0, with_earlier)"));
+  EXPECT_TRUE(contains(source, "s0_0 = add(b0, s0_0)"));
+  variant.pass = ScanPass::totals;
+  EXPECT_FALSE(contains(scan_source({"scan_sort/cumulative", "add", "", ""}, variant), "* 2 *"));
+}
+
 TEST(RowSource, AFunctionReceivesAddressesInTheTilesShape) {
   RowVariant variant;
   variant.lanes_are_last = false;

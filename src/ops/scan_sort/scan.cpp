@@ -26,6 +26,7 @@ struct ScanTile {
   int64_t kept = 1;
   int64_t lanes;
   int unroll = 1;
+  int chain = 1;
   int64_t split_length;
   int64_t splits = 1;
   Grid grid;
@@ -38,8 +39,23 @@ struct ScanShape {
   int64_t stride;  // of the input along the row
   int64_t element_bytes;
   int accumulators;
+  int64_t accumulator_bytes;  // of all of them
   bool on_cpu;
 };
+
+// GPU, rows side by side: 64 bytes of them, 16 a thread, and up to eight elements of each in the
+// thread, 64 registers of accumulators. Only their total is scanned across the 32 lanes.
+void choose_chain(ScanTile& tile, const ScanShape& shape) {
+  constexpr int64_t kLanes = 32, kLongest = 8, kRegisters = 64;
+  const int64_t neighbors = std::max<int64_t>(1, 16 / shape.element_bytes);
+  const int64_t registers = neighbors * shape.accumulator_bytes / 4;
+  const int64_t chain = std::clamp<int64_t>(kRegisters / registers, 2, kLongest);
+  if (shape.length < chain * kLanes) return;
+  tile.chain = static_cast<int>(chain);
+  tile.lanes = kLanes;
+  tile.kept = std::min<int64_t>(tile.kept, 64 / shape.element_bytes);
+  tile.options.num_warps = 4;
+}
 
 // A function of the shape alone, as for reductions: equal bits on every machine of a kind.
 ScanTile choose_tile(const ScanShape& shape) {
@@ -67,12 +83,13 @@ ScanTile choose_tile(const ScanShape& shape) {
     tile.kept = std::min<int64_t>(next_power_of_2(kept0.size), 128 / shape.element_bytes);
     tile.lanes = std::min<int64_t>(length, 4096 / tile.kept);
     tile.options.num_warps = 8;
+    choose_chain(tile, shape);
   }
   const int64_t programs = tile.lanes_are_last
                                ? ceil_div(kept, tile.kept)
                                : kept / kept0.size * ceil_div(kept0.size, tile.kept);
   tile.split_length = shape.length;
-  const int64_t step = tile.lanes * tile.unroll;
+  const int64_t step = tile.lanes * tile.unroll * tile.chain;
   if (!shape.on_cpu && programs < 132 && shape.length >= 8 * step) {
     const int64_t splits =
         std::min<int64_t>({1024, ceil_div(1056, programs), shape.length / (2 * step)});
@@ -127,15 +144,18 @@ void Scan::run(const at::Tensor& self, int64_t dim,
   variant.is_indexed = declaration_.is_indexed;
   variant.has_wide_index = length > INT32_MAX;
   variant.compute = accumulate_type(element_type(compute).value());
+  int64_t accumulator_bytes = 0;
   for (size_t i = 0; i < accumulators_; ++i) {
     const Accumulator& accumulator = declaration_.accumulators[i];
     variant.accumulator[i] =
         accumulator_type(accumulator.type, variant.compute, variant.has_wide_index);
     variant.identity[i] = identity_literal(accumulator.identity, variant.accumulator[i]);
+    accumulator_bytes += runtime::size_bytes(variant.accumulator[i]);
   }
-  const ScanTile tile = choose_tile(
-      {kept, length, row_strides[0], self.element_size(), accumulators_, self.is_cpu()});
+  const ScanTile tile = choose_tile({kept, length, row_strides[0], self.element_size(),
+                                     accumulators_, accumulator_bytes, self.is_cpu()});
   variant.unroll = static_cast<uint8_t>(tile.unroll);
+  variant.chain = static_cast<uint8_t>(tile.chain);
   variant.lanes_are_last = tile.lanes_are_last;
 
   at::Tensor totals;
