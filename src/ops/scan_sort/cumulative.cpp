@@ -4,6 +4,10 @@
 #include <ATen/ops/cumprod_meta.h>
 #include <ATen/ops/cumsum_meta.h>
 
+#include <algorithm>
+
+#include "ops/framework/dimensions.h"
+#include "ops/framework/launch.h"
 #include "ops/framework/plain_op.h"
 #include "ops/reduction/reduction_presets.h"
 #include "ops/scan_sort/scan.h"
@@ -95,6 +99,35 @@ struct SameShapePreset : at::impl::MetaBase {
     set_output_raw_strided(0, self.sizes(), {}, self.options());
   }
 };
+
+// GPU: rows that a program each keeps the machine busy with, of neighboring elements.
+constexpr int64_t kManyRows = 132;
+constexpr int64_t kShortestRow = 512;
+
+// Whether it was a case for the kernel of whole rows.
+bool log_cumulative_rows(const Tensor& self, int64_t dim, const Tensor& out) {
+  static const Kernel kernel("scan_sort/cumulative", "log_cumulative_rows");
+  if (self.is_cpu() || self.dim() == 0) return false;
+  const int64_t axis = at::maybe_wrap_dim(dim, self.dim()), length = self.size(axis);
+  if (self.stride(axis) != 1 || length < kShortestRow || self.numel() / length < kManyRows)
+    return false;
+  Dimensions kept;
+  for (int64_t i = 0; i < self.dim(); ++i)
+    if (i != axis) kept.add(self.size(i), {self.stride(i), out.stride(i)});
+  const std::optional<DimensionPair> rows = kept.collapse();
+  if (!rows) return false;
+  LaunchOptions options;
+  options.num_warps = 4;
+  options.num_stages = 1;
+  const bool is_wide = out.scalar_type() == at::kDouble;
+  launch(kernel, options, grid_1d(rows->numel()), self, self, written(out), rows->inner,
+         stride(length), stride(rows->outer_stride[0]), stride(rows->inner_stride[0]),
+         stride(rows->outer_stride[1]), stride(rows->inner_stride[1]), stride(out.stride(axis)),
+         constant(is_wide ? DType::fp64 : DType::fp32), constant(out.element_size() == 2),
+         constant(std::min<int64_t>(next_power_of_2(length), 1024)));
+  return true;
+}
+
 struct LogCumulativeSumExp : StructuredOp<SameShapePreset> {
   static const char* refuse(const Tensor& self, const auto&...) {
     return self.is_floating_point() ? nullptr : "logcumsumexp of a dtype that is not floating";
@@ -106,7 +139,7 @@ struct LogCumulativeSumExp : StructuredOp<SameShapePreset> {
          .prepare = "exponential",
          .finish = "logarithm",
          .accumulators = {{{Accumulator::compute, "lowest"}, {Accumulator::compute, "0"}}}}};
-    if (out.numel() == 0) return;
+    if (out.numel() == 0 || log_cumulative_rows(self, dim, out)) return;
     scan.run(self, dim, {&out}, cumulative_dtype(out));
   }
 };
