@@ -20,7 +20,8 @@ void extremum(const Tensor& self, DimensionSet dims, const Tensor& out) {
   static Reduction reduction{
       {.module = "reduction/extremum",
        .combine = is_maximum ? "maximum" : "minimum",
-       .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"}}}}};
+       .accumulators = {{{Accumulator::compute, is_maximum ? "lowest" : "highest"}}},
+       .is_exact = true}};
   // ATen's meta functions raise for results of no elements.
   if (out.numel() == 0) return;
   reduction.run({&self}, dims, {&out}, comparison_dtype(self.scalar_type()));
@@ -65,7 +66,8 @@ struct Aminmax : StructuredOp<at::meta::structured_aminmax, 2> {
         {.module = "reduction/extremum",
          .combine = "minimum_and_maximum",
          .prepare = "both",
-         .accumulators = {{{Accumulator::compute, "highest"}, {Accumulator::compute, "lowest"}}}}};
+         .accumulators = {{{Accumulator::compute, "highest"}, {Accumulator::compute, "lowest"}}},
+         .is_exact = true}};
     const auto dims = dim.has_value() ? reduced_dimensions(*dim, self.dim()) : DimensionSet().set();
     if (min.numel() == 0) return;
     reduction.run({&self}, dims, {&min, &max}, comparison_dtype(self.scalar_type()));

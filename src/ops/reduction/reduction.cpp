@@ -165,7 +165,7 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   const bool on_cpu = self.is_cpu();
   const ReductionTile tile =
       choose_reduction_tile({kept, reduced, self.element_size(), accumulators_, accumulator_bytes,
-                             on_cpu, /*may_split=*/true});
+                             declaration_.is_exact, on_cpu, /*may_split=*/true});
   if (tile.splits == 1) {
     variant.outputs = static_cast<uint8_t>(outputs.size());
     launch_pass(call, variant, kept, reduced, tile, input_data.data(), input_types.data(),
@@ -202,7 +202,7 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   variant.is_last = true;
   const ReductionTile last = choose_reduction_tile(
       {partial_kept, partial_reduced, runtime::size_bytes(variant.accumulator[0]), accumulators_,
-       accumulator_bytes, on_cpu, /*may_split=*/false});
+       accumulator_bytes, declaration_.is_exact, on_cpu, /*may_split=*/false});
   launch_pass(call, variant, partial_kept, partial_reduced, last, partial_data.data(),
               variant.accumulator.data(), output_data.data(), output_types.data());
 }

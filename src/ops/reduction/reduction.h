@@ -33,6 +33,7 @@ struct ReductionDeclaration {
   const char* finish = "";
   std::array<Accumulator, codegen::kMaxReductionOperands> accumulators{};
   bool is_indexed = false;
+  bool is_exact = false;  // Combining rounds nothing: any order gives the same bits.
   uint8_t prepare_scalars = 0;
   uint8_t finish_scalars = 0;
 };

@@ -90,13 +90,15 @@ class TileChooser {
   // Accumulators fit half of the vector registers (AVX-512: 1 KiB), so that they never leave them.
   // Along the reduced dimension half of that is enough for the adders' latency and leaves less to
   // combine at the end of a row: sum of (1024, 4096) f32 on one core, 260 us with 256 lanes, 244
-  // with 128, 291 with 64.
+  // with 128. The sum of a row has 128 for its error, though 64 would do: an extremum, which has
+  // none, takes 98 us on two cores with 64 and 104 with 128, since more registers are left.
   void choose_on_cpu() {
     const int64_t length = tile_.lanes_are_last ? reduced0_.size : kept0_.size;
-    int64_t vector = length <= 16    ? 16
-                     : length <= 64  ? 64
-                     : length <= 128 ? 128
-                                     : (tile_.lanes_are_last ? 128 : 256);
+    const int64_t most = !tile_.lanes_are_last ? 256 : shape_.is_exact ? 64 : 128;
+    int64_t vector = std::min<int64_t>(most, length <= 16    ? 16
+                                             : length <= 64  ? 64
+                                             : length <= 128 ? 128
+                                                             : 256);
     while (vector > 16 && vector * shape_.accumulator_bytes > kCpuAccumulatorBytes) vector /= 2;
     if (tile_.lanes_are_last) {
       tile_.lanes = vector;

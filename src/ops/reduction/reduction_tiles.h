@@ -16,6 +16,7 @@ struct ReductionShape {
   int64_t element_bytes;
   int accumulators;           // of one lane
   int64_t accumulator_bytes;  // of all of them
+  bool is_exact;
   bool on_cpu;
   bool may_split;
 };
