@@ -181,3 +181,22 @@ def test_bool_is_filled_with_whether_a_number_is_zero(number: float, size: int) 
         changed = torch.empty(size, dtype=torch.bool, device=DEVICE).fill_(number)
     assert torch.equal(filled, expected)
     assert torch.equal(changed, expected)
+
+
+@pytest.mark.parametrize("count", [37, 1 << 18])
+@pytest.mark.parametrize("kind", ["any", "denormal", "normal"])
+def test_float32_rounds_to_bfloat16_as_in_pytorch(kind: str, count: int) -> None:
+    """Random bits. What rounds the rest may take denormals for zeros."""
+    generator = torch.Generator().manual_seed(count)
+    bits = torch.randint(-(2**31), 2**31, (count,), generator=generator).to(torch.int32)
+    if kind == "denormal":
+        bits &= -0x7F800001
+    elif kind == "normal":
+        bits = (bits & -0x40000001) | 0x20000000
+    numbers = bits.view(torch.float32)
+    expected = numbers.to(torch.bfloat16)
+    with tilewise.use(strict=True):
+        actual = numbers.to(DEVICE).to(torch.bfloat16).cpu()
+    number = ~numbers.isnan()
+    assert torch.equal(actual[number].view(torch.int16), expected[number].view(torch.int16))
+    assert actual[~number].isnan().all()

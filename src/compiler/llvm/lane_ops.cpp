@@ -39,6 +39,21 @@ std::string LaneOps::slice(const std::string& value, ScalarKind kind, int lanes,
   return shuffle(value, kind, lanes, from);
 }
 
+std::string LaneOps::concatenate(std::vector<std::string> parts, ScalarKind kind, int lanes) {
+  for (; parts.size() > 1; lanes *= 2) {
+    std::string indices;
+    for (int lane = 0; lane < 2 * lanes; ++lane)
+      indices += (lane > 0 ? ", i32 " : "i32 ") + std::to_string(lane);
+    std::vector<std::string> pairs;
+    for (size_t i = 0; i + 1 < parts.size(); i += 2)
+      pairs.push_back(b_.assign("shufflevector " + llvm_type(kind, lanes) + " " + parts[i] + ", " +
+                                llvm_type(kind, lanes) + " " + parts[i + 1] + ", <" +
+                                std::to_string(2 * lanes) + " x i32> <" + indices + ">"));
+    parts = std::move(pairs);
+  }
+  return parts.front();
+}
+
 std::string LaneOps::select(const std::string& condition, const std::string& yes,
                             const std::string& no, ScalarKind kind, int lanes) {
   const std::string type = llvm_type(kind, lanes);

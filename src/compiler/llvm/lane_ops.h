@@ -42,6 +42,8 @@ class LaneOps {
                       const std::vector<int>& from);
   // `count` of the lanes, from `first` on, as a vector.
   std::string slice(const std::string& value, ScalarKind kind, int lanes, int first, int count);
+  // One vector of all, which have `lanes` lanes each; their number is a power of 2.
+  std::string concatenate(std::vector<std::string> parts, ScalarKind kind, int lanes);
   std::string select(const std::string& condition, const std::string& yes, const std::string& no,
                      ScalarKind kind, int lanes);
 
@@ -88,6 +90,8 @@ class LaneOps {
   bool can_shuffle_halves(int lanes) const;
   std::string round_to_bfloat(const std::string& x, int lanes);
   std::string round_bits_to_bfloat(const std::string& x, int lanes);
+  std::string round_halves_to_bfloat(const std::string& x, int lanes);
+  std::string round_by_instruction(const std::string& value, int lanes);
   // emit_cast.cpp
   bool emit_cast(const Operation& op, const Operands& x, int lanes, std::string& result);
   std::string narrow_float(const std::string& value, ScalarKind from, ScalarKind to, int lanes,

@@ -90,6 +90,7 @@ class ModuleText {
   std::string global(const std::string& initializer);
   // Of the vector registers that LLVM uses; the target's if it is not called.
   void set_vector_bytes(int bytes) { vector_bytes_ = bytes; }
+  int vector_bytes() const { return vector_bytes_; }
   // The module with the kernel's function.
   std::string whole_text(const std::string& kernel) const;
 
