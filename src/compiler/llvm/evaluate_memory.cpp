@@ -66,7 +66,7 @@ TileValue NestEmitter::evaluate_load(const Operation& op, const IndexMap& map) {
     if (prefetches_)
       memory_.prefetch(address, out.kind, lanes, false);
     else if (nest_.in_place == Item::InPlace::no)
-      memory_.prefetch_page(address, out.kind, lanes);
+      memory_.prefetch_page(address, out.kind, lanes, !plan_.is_light());
   }
   out.text = memory_.load(address, out.kind, text(mask), mask ? text(other) : std::string(), lanes);
   return out;

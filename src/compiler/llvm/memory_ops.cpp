@@ -172,7 +172,8 @@ void MemoryOps::prefetch(const LaneAddress& address, ScalarKind kind, int lanes,
   }
 }
 
-void MemoryOps::prefetch_page(const LaneAddress& address, ScalarKind kind, int lanes) {
+void MemoryOps::prefetch_page(const LaneAddress& address, ScalarKind kind, int lanes,
+                              bool into_first_cache) {
   constexpr int kPage = 4096;
   constexpr int kAhead = 4 * kPage;
   const int bytes = lanes * storage_bytes(kind);
@@ -187,7 +188,8 @@ void MemoryOps::prefetch_page(const LaneAddress& address, ScalarKind kind, int l
   b_.label(head);
   const std::string line =
       b_.assign("getelementptr i8, ptr " + address.base + ", i64 " + std::to_string(kAhead));
-  b_.line("call void @llvm.prefetch.p0(ptr " + line + ", i32 0, i32 3, i32 1)");
+  b_.line("call void @llvm.prefetch.p0(ptr " + line + ", i32 0, i32 " +
+          (into_first_cache ? "3" : "2") + ", i32 1)");
   b_.line("br label %" + next);
   b_.label(next);
 }

@@ -34,9 +34,10 @@ class MemoryOps {
   // Asks for the lines that the lanes' access will meet a few chunks later. Contiguous lanes only.
   void prefetch(const LaneAddress& address, ScalarKind kind, int lanes, bool writes);
 
-  // At the head of a page asks for one line four pages on: the hardware fetches ahead within a page
-  // only, and comes to the next one's address, whose translation takes longest, too late.
-  void prefetch_page(const LaneAddress& address, ScalarKind kind, int lanes);
+  // At the head of a page asks for one line four pages on, into the first or the second cache: the
+  // hardware fetches ahead within a page only, and comes to the next one's address, whose
+  // translation takes longest, too late.
+  void prefetch_page(const LaneAddress& address, ScalarKind kind, int lanes, bool into_first_cache);
 
   // All lanes, past the cache where their address is a multiple of the vector registers' size;
   // otherwise an ordinary store.

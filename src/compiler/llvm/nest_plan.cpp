@@ -18,6 +18,7 @@ constexpr int kHeavy = 16;
 // take 0.3 to 0.45 and reading and writing 8 bytes in memory takes 0.25.
 constexpr int kExponential = 12;
 constexpr int kPrefetches = 16;
+constexpr int kLight = 2;
 
 int work_of(const Operation& op) {
   return op.is("math.exp") || op.is("math.exp2") ? kExponential : op.info->cost;
@@ -134,7 +135,10 @@ class Planner {
       if (in_memory || !is_expression(value)) continue;
       const Operation& op = *value->definition;
       plan_.cost += op.info->cost;
-      if (!is_address && is_class(op, OpClass::elementwise)) plan_.work += work_of(op);
+      if (!is_address && is_class(op, OpClass::elementwise)) {
+        plan_.work += work_of(op);
+        if (op.is("arith.extf")) plan_.widening += work_of(op);
+      }
       for (const Value* operand : op.operands) todo.push_back(operand);
     }
     plan_.converts = narrowest != 0 && narrowest != widest;
@@ -189,6 +193,8 @@ int64_t NestPlan::iterations() const {
   for (const NestLoop& loop : loops) count *= (loop.extent + loop.step - 1) / loop.step;
   return count;
 }
+
+bool NestPlan::is_light() const { return work - widening <= kLight; }
 
 NestPlan plan_nest(const TileProgram& program, const Item& nest, const Target& target) {
   return Planner(program, nest, target).plan();

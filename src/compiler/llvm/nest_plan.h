@@ -28,12 +28,16 @@ struct NestPlan {
   int axis_level = 0;           // Of the nest's reductions and scans.
   int cost = 0;                 // Of one lane, in additions.
   int work = 0;                 // The same without addresses, masks and loads.
+  int widening = 0;             // Of the work, conversions to wider floats.
   bool converts = false;        // Elements have more than one size.
   bool prefetches = false;      // See Note [Long nests prefetch] in nest_emitter.h.
   std::vector<NestLoop> loops;  // loops[level - 1], outermost first.
 
   // How often the innermost body runs.
   int64_t iterations() const;
+  // An addition and a selection for each element at most, so that loads run far ahead. See Note
+  // [Which cache a page's line is for] in nest_emitter.h.
+  bool is_light() const;
 };
 
 NestPlan plan_nest(const TileProgram& program, const Item& nest, const Target& target);
