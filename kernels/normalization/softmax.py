@@ -21,6 +21,7 @@ cache holds).
 import triton
 import triton.language as tl
 
+from common.target import on_gpu
 from reduction.log_sum_exp import maximum_and_total
 
 
@@ -89,10 +90,37 @@ def _result(x, maximum, total, LOG: tl.constexpr, SAFE: tl.constexpr):
 
 @triton.jit
 def _totals(maximum, total, AXIS: tl.constexpr):
-    """Those of all lanes."""
+    """Those of all lanes. With +inf the total is NaN: exp(inf - inf) is one of its summands."""
     maximum, total = tl.reduce((maximum, total), AXIS, maximum_and_total)
+    total = tl.where(maximum == float("inf"), float("nan"), total)
     maximum = tl.expand_dims(maximum, AXIS)
     return maximum, tl.expand_dims(total, AXIS)
+
+
+@triton.jit
+def _load_four(x, start, stride, LANES: tl.constexpr):
+    """Whole tiles, next to each other; all four loads are under way before the first is used."""
+    x += tl.cast(start, tl.int64) * stride
+    step = tl.cast(stride, tl.int64) * LANES
+    return tl.load(x), tl.load(x + step), tl.load(x + 2 * step), tl.load(x + 3 * step)
+
+
+@triton.jit
+def _with_four(maximum, total, a, b, c, d):
+    """Maxima and sums of the lanes with four more elements each: five exponentials."""
+    larger = tl.maximum(maximum, tl.maximum(tl.maximum(a, b), tl.maximum(c, d)))
+    shift = _shift(larger, True)
+    new = (tl.exp(a - shift) + tl.exp(b - shift)) + (tl.exp(c - shift) + tl.exp(d - shift))
+    return larger, total * tl.exp(maximum - shift) + new
+
+
+@triton.jit
+def _store_result(
+    x, out, offset, mask, maximum, total, LOG: tl.constexpr, SAFE: tl.constexpr,
+    STREAM: tl.constexpr,
+):  # fmt: skip
+    result = _result(x, maximum, total, LOG, SAFE).to(out.dtype.element_ty)
+    tl.store(out + offset, result, mask=mask, cache_modifier=".cs" if STREAM else "")
 
 
 @triton.jit
@@ -101,12 +129,19 @@ def forward_loop(
     ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr, STREAM: tl.constexpr,
 ):  # fmt: skip
     """Any length. Rows that are no rows have the addresses of the last one: whole tiles are loaded
-    without a mask, and all loads of a step are under way before the first is used.
+    without a mask, and all loads of a step are under way before the first is used. Columns on a GPU
+    take four tiles at a time.
     """
     maximum = tl.full(x.shape, float("-inf"), ACC)
     total = tl.zeros(x.shape, ACC)
     whole = length // LANES * LANES
-    for start in range(0, whole, LANES):
+    fours = 0
+    if on_gpu() and AXIS == 0:
+        fours = length // (4 * LANES) * (4 * LANES)
+        for start in range(0, fours, 4 * LANES):
+            a, b, c, d = _load_four(x, start, stride_x, LANES)
+            maximum, total = _with_four(maximum, total, a.to(ACC), b.to(ACC), c.to(ACC), d.to(ACC))
+    for start in range(fours, whole, LANES):
         value = tl.load(x + tl.cast(start, tl.int64) * stride_x).to(ACC)
         one = tl.where(value == float("-inf"), 0.0, 1.0)
         maximum, total = maximum_and_total(maximum, total, value, one)
@@ -121,20 +156,18 @@ def forward_loop(
     if whole < length:
         offset = tl.cast(whole, tl.int64)
         value = tl.load(x + offset * stride_x, mask=rest, other=0.0).to(ACC)
-        result = _result(value, maximum, total, LOG, SAFE).to(out.dtype.element_ty)
-        tl.store(
-            out + offset * stride_out, result, mask=rest, cache_modifier=".cs" if STREAM else ""
-        )
-    for step in range(LANES, whole + LANES, LANES):
+        _store_result(value, out, offset * stride_out, rest, maximum, total, LOG, SAFE, STREAM)
+    mask = kept_mask & (lane >= 0)
+    for step in range(LANES, whole - fours + LANES, LANES):
         offset = tl.cast(whole - step, tl.int64)
         value = tl.load(x + offset * stride_x).to(ACC)
-        result = _result(value, maximum, total, LOG, SAFE).to(out.dtype.element_ty)
-        tl.store(
-            out + offset * stride_out,
-            result,
-            mask=kept_mask & (lane >= 0),
-            cache_modifier=".cs" if STREAM else "",
-        )
+        _store_result(value, out, offset * stride_out, mask, maximum, total, LOG, SAFE, STREAM)
+    if on_gpu() and AXIS == 0:
+        for step in range(4 * LANES, fours + 4 * LANES, 4 * LANES):
+            four = _load_four(x, fours - step, stride_x, LANES)
+            for i in tl.static_range(4):
+                offset = tl.cast(fours - step + i * LANES, tl.int64) * stride_out
+                _store_result(four[i].to(ACC), out, offset, mask, maximum, total, LOG, SAFE, STREAM)
 
 
 @triton.jit

@@ -95,6 +95,22 @@ def test_softmax_of_only_minus_infinity_is_nan() -> None:
             assert F.softmax(torch.full((1, length), -torch.inf, device=DEVICE), 1).isnan().all()
 
 
+def test_softmax_of_infinity_is_nan() -> None:
+    for shape, dim in (((2, 100), 1), ((2, 40_000), 1), ((1501, 70), 0)):
+        x = _random(*shape, dtype=torch.float32)
+        x[1, 1] = torch.inf
+        with tilewise.use(strict=True):
+            result = F.softmax(x, dim).select(1 - dim, 1)
+        assert result.isnan().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_long_columns(name: str, dtype: torch.dtype) -> None:
+    x = _random(1501, 70, dtype=dtype) * 4
+    _check(lambda x: getattr(F, name)(x, 0), x, served=f"_{name}")
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("length", [3000, 20_000])
 def test_layer_norm_of_rows_longer_than_a_tile(length: int, dtype: torch.dtype) -> None:

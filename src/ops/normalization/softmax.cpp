@@ -32,6 +32,11 @@ constexpr int64_t kCpuGrain = 8192;  // elements; an exponential costs about fou
 constexpr int64_t kFewRows = 66;
 constexpr int64_t kLongRow = 65536;
 
+// GPU, columns: of 27 shapes for (8192, 8192) bf16 on an H100 32 warps with 128 bytes of a row and
+// 128 rows, four such tiles at a time, are the fastest: 148 us, with 8 warps and 32 rows 181.
+// Pieces of 32 bytes, of which the second reading would find more in the cache, take 180.
+constexpr int64_t kColumnTile = 8192;
+
 struct SoftmaxTile : RowTile {
   bool holds_row;
 };
@@ -58,8 +63,9 @@ SoftmaxTile choose_tile(const Rows& rows, bool on_cpu) {
   } else {
     tile.kept = on_cpu ? 64 : std::clamp<int64_t>(next_power_of_2(kept0.size), 16, 64);
     tile.holds_row = length * tile.kept <= (on_cpu ? 4096 : 8192);
-    tile.lanes = tile.holds_row ? length : on_cpu ? 2 : 2048 / tile.kept;
-    tile.options.num_warps = tile.lanes * tile.kept <= 1024 ? 4 : 8;
+    tile.lanes = tile.holds_row ? length : on_cpu ? 2 : kColumnTile / tile.kept;
+    const int64_t elements = tile.lanes * tile.kept;
+    tile.options.num_warps = elements <= 1024 ? 4 : elements <= 4096 || tile.holds_row ? 8 : 32;
   }
   tile.options.grain = std::max<int64_t>(1, kCpuGrain / (rows.length * tile.kept));
   return tile;
