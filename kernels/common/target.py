@@ -6,6 +6,7 @@ another CPUs. Both answers are known when the kernel is compiled.
         return map_lanes(_of_one, x)  # lanes branch on their own
 """
 
+import triton
 import triton.language as tl
 
 
@@ -28,3 +29,18 @@ def map_lanes(function, *values, _semantic=None, _generator=None):
     if any(value.type.is_block() for value in values):
         return tl.map_elementwise(function, *values, _semantic=_semantic, _generator=_generator)
     return _generator.call_JitFunction(function, values, kwargs={})
+
+
+@triton.jit
+def unrelated(x):
+    """x of 16 bits a number, as a value of which an NVIDIA compiler does not know that it is x.
+
+    Numbers that a kernel keeps in registers are widened to fp32 wherever they are used; without it
+    the widened ones of one use are kept for the next, which takes twice the registers.
+    """
+    if on_cuda():
+        return tl.inline_asm_elementwise(
+            "mov.b32 $0, $1;", "=r,r", [x], dtype=x.dtype, is_pure=False, pack=2
+        )
+    else:
+        return x

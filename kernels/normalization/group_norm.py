@@ -7,8 +7,9 @@ are neighbors (NCHW), tile [CHANNELS, PIXELS]; 1, channels are (NHWC), tile [PIX
 grid is (images * groups, chunks).
 
 - Enough groups to fill the machine: `normalize` finds the moments itself (one launch), reading x
-  twice, the second time mostly from the cache; or once, where a tile HOLDS a group. Else
-  `moments`, batch_norm:combine_moments (groups as channels, channels as images), `normalize`.
+  twice, the second time mostly from the cache; or once, where a tile HOLDS a group, or several
+  tiles of 16 bits an element do (`normalize_held`). Else `moments`, batch_norm:combine_moments
+  (groups as channels, channels as images), `normalize`.
 - Backward: `channel_sums` gives the sums over pixels of grad and of grad * (x - mean) per image and
   channel [2, images, channels]; `backward_input` combines those of a group; `backward_parameters`
   adds those of the images in order: deterministic. With one chunk, `backward_input` makes the sums
@@ -19,6 +20,7 @@ import triton
 import triton.language as tl
 
 from common.moments import center_tile, finite_shift, from_shifted
+from common.target import unrelated
 
 
 @triton.jit
@@ -183,6 +185,111 @@ def normalize(
                 x = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(ACC)
                 result = (x - mean) * scale + shift
                 tl.store(out_ptr + offsets, result.to(out_ptr.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def _load_channels(
+    x_ptr, index, depth, pixels, stride_channel, stride_pixel,
+    CHANNELS: tl.constexpr, PIXELS: tl.constexpr,
+):  # fmt: skip
+    """(tile `index` of the group's channels as it lies in memory, its mask)."""
+    offsets, mask = _tile(
+        index * CHANNELS, 0, depth, pixels, stride_channel, stride_pixel, 0, CHANNELS, PIXELS
+    )
+    return tl.load(x_ptr + offsets, mask=mask, other=0.0), mask
+
+
+@triton.jit
+def _sum_within_threads(x):
+    """[A, B] to [A, B / 8], each the sum of what one thread loads at a time."""
+    return tl.sum(tl.reshape(x, (x.shape[0], x.shape[1] // 8, 8)), 2)
+
+
+@triton.jit
+def _squares(x, mask, mean):
+    deviations = tl.where(mask, x.to(mean.dtype) - mean, 0.0)
+    return _sum_within_threads(deviations * deviations)
+
+
+@triton.jit
+def _store_normalized(
+    x, weight_ptr, bias_ptr, out_ptr, index, first_channel, depth, pixels, mean, rstd,
+    stride_channel, stride_pixel, CHANNELS: tl.constexpr, PIXELS: tl.constexpr,
+):  # fmt: skip
+    scale, shift = _affine(
+        weight_ptr, bias_ptr, first_channel, index * CHANNELS, depth, rstd, mean.dtype, 0,
+        CHANNELS,
+    )  # fmt: skip
+    offsets, mask = _tile(
+        index * CHANNELS, 0, depth, pixels, stride_channel, stride_pixel, 0, CHANNELS, PIXELS
+    )
+    result = (x.to(mean.dtype) - mean) * scale + shift
+    tl.store(out_ptr + offsets, result.to(out_ptr.dtype.element_ty), mask=mask)
+
+
+@triton.jit
+def normalize_held(
+    x_ptr, weight_ptr, bias_ptr, save_mean_ptr, save_rstd_ptr, out_ptr, groups, depth, pixels,
+    stride_image, stride_channel, stride_pixel, eps,
+    ACC: tl.constexpr, TILES: tl.constexpr, HELD: tl.constexpr,
+    CHANNELS: tl.constexpr, PIXELS: tl.constexpr,
+):  # fmt: skip
+    """As `normalize` where it finds the moments, for x of 16 bits an element and groups of at most
+    TILES * CHANNELS channels and PIXELS pixels, which are neighbors. The
+    last HELD tiles are kept in registers as they were loaded, the others read from the cache again.
+    """
+    AGAIN: tl.constexpr = TILES - HELD
+    start = _group_start(groups, depth, stride_image, stride_channel)
+    x_ptr += start
+    out_ptr += start
+    row = tl.program_id(0)
+    first_channel = (row % groups) * depth
+    count = tl.cast(depth, ACC) * pixels
+    total = _sum_within_threads(_zeros(ACC, 0, CHANNELS, PIXELS))
+    for index in range(AGAIN):
+        x, mask = _load_channels(
+            x_ptr, index, depth, pixels, stride_channel, stride_pixel, CHANNELS, PIXELS
+        )
+        total += _sum_within_threads(x.to(ACC))
+    loaded = ()
+    for index in tl.static_range(AGAIN, TILES):
+        x, mask = _load_channels(
+            x_ptr, index, depth, pixels, stride_channel, stride_pixel, CHANNELS, PIXELS
+        )
+        loaded += (x,)
+    for index in tl.static_range(HELD):
+        total += _sum_within_threads(loaded[index].to(ACC))
+    mean = tl.sum(tl.sum(total, 1), 0) / count
+    squares = tl.zeros_like(total)
+    held = ()
+    for index in tl.static_range(HELD):
+        held += (unrelated(loaded[index]),)
+        offsets, mask = _tile(
+            (AGAIN + index) * CHANNELS, 0, depth, pixels, stride_channel, stride_pixel, 0,
+            CHANNELS, PIXELS,
+        )  # fmt: skip
+        squares += _squares(held[index], mask, mean)
+    for index in range(AGAIN):
+        x, mask = _load_channels(
+            x_ptr, index, depth, pixels, stride_channel, stride_pixel, CHANNELS, PIXELS
+        )
+        squares += _squares(x, mask, mean)
+    rstd = 1.0 / tl.sqrt(tl.sum(tl.sum(squares, 1), 0) / count + eps)
+    tl.store(save_mean_ptr + row, mean.to(save_mean_ptr.dtype.element_ty))
+    tl.store(save_rstd_ptr + row, rstd.to(save_rstd_ptr.dtype.element_ty))
+    for index in tl.static_range(HELD):
+        _store_normalized(
+            unrelated(held[index]), weight_ptr, bias_ptr, out_ptr, AGAIN + index, first_channel,
+            depth, pixels, mean, rstd, stride_channel, stride_pixel, CHANNELS, PIXELS,
+        )  # fmt: skip
+    for index in range(AGAIN):
+        x, mask = _load_channels(
+            x_ptr, index, depth, pixels, stride_channel, stride_pixel, CHANNELS, PIXELS
+        )
+        _store_normalized(
+            x, weight_ptr, bias_ptr, out_ptr, index, first_channel, depth, pixels, mean, rstd,
+            stride_channel, stride_pixel, CHANNELS, PIXELS,
+        )  # fmt: skip
 
 
 @triton.jit

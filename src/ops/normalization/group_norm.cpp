@@ -16,6 +16,15 @@ constexpr int64_t kCpuPrograms = 16;
 constexpr int64_t kSmallestChunk = 8192;
 constexpr int64_t kTile = 16384;
 constexpr int64_t kCpuPixels = 128;
+// GPU, groups of 16-bit numbers beyond one tile: up to eight tiles of 16 warps, of which five stay
+// in registers as they were loaded, 40 of a thread's 128 (six spill). (16, 512, 64, 64) in 32
+// groups takes 55 us on an H100, where a copy takes 50 and reading twice 63.
+constexpr int64_t kHeldTile = 8192;
+constexpr int64_t kMostTiles = 8;
+constexpr int64_t kHeldTiles = 5;
+// GPU, gradients: all channels of a group in a tile, and one sum over its threads instead of one
+// for every four channels. The same images: 105 us, with tiles of whole channels 122.
+constexpr int64_t kGradientChannels = 16;
 
 bool is_given(OptionalTensor tensor) { return tensor.has_value() && tensor->defined(); }
 
@@ -60,7 +69,8 @@ const char* refuse_input(const Tensor& input, int64_t images, int64_t channels, 
 }
 
 struct Plan {
-  Plan(const Tensor& input, int64_t images_, int64_t channels_, int64_t pixels_, int64_t groups_)
+  Plan(const Tensor& input, int64_t images_, int64_t channels_, int64_t pixels_, int64_t groups_,
+       bool is_backward)
       : images(images_), channels(channels_), pixels(pixels_), groups(groups_) {
     const bool on_cpu = input.is_cpu();
     depth = channels / groups;
@@ -77,6 +87,11 @@ struct Plan {
       tile_channels = on_cpu ? 1 : std::min(next_power_of_2(depth), kTile / tile_pixels);
     }
     const int64_t rows = images * groups;
+    if (const int64_t height = std::min(next_power_of_2(depth), kGradientChannels);
+        is_backward && !on_cpu && rows >= kGpuPrograms && tile_channels < height) {
+      tile_channels = height;
+      tile_pixels = std::min(tile_pixels, kTile / tile_channels);
+    }
     const int64_t wanted = std::max<int64_t>(
         1,
         std::min((on_cpu ? kCpuPrograms : kGpuPrograms) / rows, depth * pixels / kSmallestChunk));
@@ -95,6 +110,16 @@ struct Plan {
         static_cast<int>(tile_holds_group         ? std::clamp<int64_t>(tile / 512, 1, 32)
                          : channels_are_neighbors ? std::clamp<int64_t>(tile / 512, 4, 32)
                                                   : std::clamp<int64_t>(tile / 1024, 4, 32));
+    if (!on_cpu && !is_backward && chunks == 1 && !tile_holds_group && is_16_bit(input)) {
+      const int64_t width = std::max<int64_t>(next_power_of_2(pixels), 16);
+      const int64_t height = std::max<int64_t>(kHeldTile / width, 1);
+      if (width <= kHeldTile && ceil_div(depth, height) <= kMostTiles) {
+        tiles = ceil_div(depth, height);
+        tile_channels = height;
+        tile_pixels = width;
+        options.num_warps = 16;
+      }
+    }
     options.num_stages = 1;
     options.grain = std::max<int64_t>(1, kSmallestChunk / (depth * pixels));
   }
@@ -104,6 +129,7 @@ struct Plan {
   int64_t tile_channels, tile_pixels;
   int64_t channels_per_chunk, pixels_per_chunk, chunks;
   bool tile_holds_group;
+  int64_t tiles = 0;  // of a group, where registers hold most of them
   Grid grid;
   LaunchOptions options;
 };
@@ -118,7 +144,14 @@ void normalize(const Tensor& input, const Tensor& weight, const Tensor& bias, co
   static const Kernel moments("normalization/group_norm", "moments");
   static const Kernel combine("normalization/batch_norm", "combine_moments");
   static const Kernel kernel("normalization/group_norm", "normalize");
+  static const Kernel held("normalization/group_norm", "normalize_held");
   const auto acc = constant(compute_type(input));
+  if (plan.tiles > 0)
+    return launch(held, plan.options, plan.grid, input, input, weight, bias, written(mean),
+                  written(rstd), written(out), plan.groups, plan.depth, stride(plan.pixels),
+                  stride(plan.stride_image), stride(plan.stride_channel), stride(plan.stride_pixel),
+                  eps, acc, constant(plan.tiles), constant(std::min(plan.tiles, kHeldTiles)),
+                  constant(plan.tile_channels), constant(plan.tile_pixels));
   const Tensor none;
   Tensor combined_mean, combined_rstd;
   const int64_t rows = plan.images * plan.groups;
@@ -156,7 +189,7 @@ struct GroupNorm : PlainOp {
                                                  OptionalTensor bias, int64_t images,
                                                  int64_t channels, int64_t pixels, int64_t groups,
                                                  double eps) {
-    const Plan plan(input, images, channels, pixels, groups);
+    const Plan plan(input, images, channels, pixels, groups, false);
     const Tensor w = dense(weight);
     const Tensor b = dense(bias);
     const bool wide = (w.defined() && w.scalar_type() != input.scalar_type()) ||
@@ -196,7 +229,7 @@ struct GroupNormBackward : PlainOp {
     static const Kernel channel_sums("normalization/group_norm", "channel_sums");
     static const Kernel backward_input("normalization/group_norm", "backward_input");
     static const Kernel parameters("normalization/group_norm", "backward_parameters");
-    const Plan plan(input, images, channels, pixels, groups);
+    const Plan plan(input, images, channels, pixels, groups, true);
     const Tensor grad = grad_out.contiguous(format_of(input));
     const Tensor w = dense(weight);
     const Tensor dense_mean = mean.contiguous();
