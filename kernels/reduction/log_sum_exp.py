@@ -28,3 +28,23 @@ def with_element(maximum, total, x):
 def logarithm(maximum, total):
     """The result."""
     return maximum + tl.log(total)
+
+
+@triton.jit
+def log_sum_exp_rows(
+    x_ptr, out_ptr, inner, length, x_outer, x_inner, out_outer, out_inner,
+    ACC: tl.constexpr, LANES: tl.constexpr,
+):  # fmt: skip
+    """x [outer, inner, length <= LANES], whose rows are of neighbors, out [outer, inner]; a program
+    holds one row: an exponential and no choice an element.
+    """
+    row = tl.program_id(0)
+    i0 = (row // inner).to(tl.int64)
+    i1 = (row % inner).to(tl.int64)
+    lane = tl.arange(0, LANES)
+    x = tl.load(x_ptr + i0 * x_outer + i1 * x_inner + lane, mask=lane < length, other=float("-inf"))
+    x = x.to(ACC)
+    maximum = tl.max(x, 0)
+    shift = tl.where(tl.abs(maximum) == float("inf"), 0.0, maximum)
+    result = logarithm(shift, tl.sum(tl.exp(x - shift), 0))
+    tl.store(out_ptr + i0 * out_outer + i1 * out_inner, result.to(out_ptr.dtype.element_ty))
