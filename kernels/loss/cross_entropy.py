@@ -23,6 +23,7 @@ on a CPU the operator checks the targets before and leaves the error to PyTorch.
 import triton
 import triton.language as tl
 
+from common.target import on_gpu
 from loss.nll_loss import _assert_classes
 
 
@@ -144,7 +145,14 @@ def forward(
         stride_target_inner, ACC,
     )  # fmt: skip
     first = i0 * stride_x_outer + i1 * stride_x_inner
-    hit = tl.load(x_ptr + first + target * stride_x_class, mask=is_class, other=0.0).to(ACC)
+    # On GPUs neighboring pixels have their targets in other lines each: read behind the loop they
+    # are in the cache, before it they would be fetched from memory piece by piece.
+    READS_HITS_LATE: tl.constexpr = on_gpu() and AXIS == 0 and not SMOOTHING
+    hit_pointers = x_ptr + first + target * stride_x_class
+    if READS_HITS_LATE:
+        hit = tl.zeros((ROWS,), ACC)
+    else:
+        hit = tl.load(hit_pointers, mask=is_class, other=0.0).to(ACC)
     row_offsets = tl.expand_dims(first, AXIS)
     row_mask = tl.expand_dims(mask, AXIS)
     # Distances from a number of the row keep the digits of a sum over all of them.
@@ -180,6 +188,8 @@ def forward(
         scale = tl.exp(lane_maximum - tl.expand_dims(_finite(maximum), AXIS))
         total = tl.sum(lane_total * scale, AXIS)
     log_total = tl.log(total)
+    if READS_HITS_LATE:
+        hit = tl.load(hit_pointers, mask=is_class, other=0.0).to(ACC)
     if statistics_ptr is not None:
         tl.store(statistics_ptr + index, maximum, mask=mask)
         tl.store(statistics_ptr + rows + index, log_total, mask=mask)
