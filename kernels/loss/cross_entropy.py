@@ -28,19 +28,19 @@ from loss.nll_loss import _assert_classes
 
 
 @triton.jit
-def _positions(rows, inner, AXIS: tl.constexpr, ROWS: tl.constexpr):
-    """(row, whether it exists, its outer and its inner position) of this program.
+def _positions(program, rows, inner, AXIS: tl.constexpr, ROWS: tl.constexpr):
+    """(row, whether it exists, its outer and its inner position) of a program.
 
     AXIS 0: rows of one outer position, neighbors in memory without a division.
     """
     if AXIS == 0:
         blocks = tl.cdiv(inner, ROWS)
-        i0 = tl.program_id(0) // blocks
-        i1 = (tl.program_id(0) % blocks) * ROWS + tl.arange(0, ROWS)
+        i0 = program // blocks
+        i1 = (program % blocks) * ROWS + tl.arange(0, ROWS)
         index = i0 * inner + i1
         mask = i1 < inner
     else:
-        index = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+        index = program * ROWS + tl.arange(0, ROWS)
         mask = index < rows
         i0 = index // inner
         i1 = index % inner
@@ -139,7 +139,7 @@ def forward(
     out: REDUCTION 0, [outer, inner]; PARTIAL, [2, programs] of ACC, and no sum of weights; else,
     from one program, []. Grid: AXIS 0, outer * cdiv(inner, ROWS); 1, cdiv(rows, ROWS).
     """
-    index, mask, i0, i1 = _positions(rows, inner, AXIS, ROWS)
+    index, mask, i0, i1 = _positions(tl.program_id(0), rows, inner, AXIS, ROWS)
     target, counted, is_class, weight = _target(
         target_ptr, weight_ptr, i0, i1, mask, classes, ignore_index, stride_target_outer,
         stride_target_inner, ACC,
@@ -235,7 +235,10 @@ def backward(
 
     Grid (as forward's, cdiv(classes, classes_per_program)).
     """
-    index, mask, i0, i1 = _positions(rows, inner, AXIS, ROWS)
+    program = tl.program_id(0)
+    if on_gpu():  # From the end: what `forward` has read last is still in the L2 cache.
+        program = tl.num_programs(0) - 1 - program
+    index, mask, i0, i1 = _positions(program, rows, inner, AXIS, ROWS)
     target, counted, is_class, weight = _target(
         target_ptr, weight_ptr, i0, i1, mask, classes, ignore_index, stride_target_outer,
         stride_target_inner, ACC,

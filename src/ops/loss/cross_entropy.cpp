@@ -58,9 +58,10 @@ struct Tile {
       holds_row = false;
       programs = place.outer * ceil_div(place.inner, height);
       per_program = on_cpu ? length : std::min<int64_t>(length, 64);
-      // Pixels of a thread: forward 2, backward 8 of two classes each.
+      // Pixels of a thread: forward 2, backward 4 of two classes each. Backward of (16, 21, 256,
+      // 256) bf16 on an H100: 43 us, with 8 pixels 45.
       options.num_warps =
-          static_cast<int>(std::clamp<int64_t>(lanes * height / (is_backward ? 256 : 64), 1, 8));
+          static_cast<int>(std::clamp<int64_t>(lanes * height / (is_backward ? 128 : 64), 1, 8));
     } else {
       holds_row = rows.classes <= (on_cpu ? kLongestCpuRow : kLongestGpuRow);
       lanes = std::max<int64_t>(length, 16);
