@@ -36,12 +36,15 @@ constexpr int64_t kLongRow = 65536;
 // 128 rows, four such tiles at a time, are the fastest: 148 us, with 8 warps and 32 rows 181.
 // Pieces of 32 bytes, of which the second reading would find more in the cache, take 180.
 constexpr int64_t kColumnTile = 8192;
+constexpr int64_t kDoubleColumnTile = 2048;  // of fp64: 32 warps have too few registers
 
 struct SoftmaxTile : RowTile {
   bool holds_row;
 };
 
-SoftmaxTile choose_tile(const Rows& rows, bool on_cpu) {
+SoftmaxTile choose_tile(const Rows& rows, const Tensor& tensor) {
+  const bool on_cpu = tensor.is_cpu();
+  const int64_t column_tile = tensor.scalar_type() == at::kDouble ? kDoubleColumnTile : kColumnTile;
   const Dimension& kept0 = rows.kept.back();
   const int64_t length = next_power_of_2(rows.length);
   SoftmaxTile tile;
@@ -63,7 +66,7 @@ SoftmaxTile choose_tile(const Rows& rows, bool on_cpu) {
   } else {
     tile.kept = on_cpu ? 64 : std::clamp<int64_t>(next_power_of_2(kept0.size), 16, 64);
     tile.holds_row = length * tile.kept <= (on_cpu ? 4096 : 8192);
-    tile.lanes = tile.holds_row ? length : on_cpu ? 2 : kColumnTile / tile.kept;
+    tile.lanes = tile.holds_row ? length : on_cpu ? 2 : column_tile / tile.kept;
     const int64_t elements = tile.lanes * tile.kept;
     tile.options.num_warps = elements <= 1024 ? 4 : elements <= 4096 || tile.holds_row ? 8 : 32;
   }
@@ -139,7 +142,7 @@ void forward(const Tensor& self, int64_t dim, const Tensor& out, bool is_log, bo
   const Rows rows({&self, &out}, dim);
   if (!is_safe && is_few_long_rows(rows, self.is_cpu()))
     return forward_in_parts(self, dim, out, is_log, compute);
-  const SoftmaxTile tile = choose_tile(rows, self.is_cpu());
+  const SoftmaxTile tile = choose_tile(rows, self);
   (tile.holds_row ? in_tile : in_loop)
       .launch({{&self}, {&out, true}}, rows, tile,
               literals(compute, is_log, is_safe, exceeds_caches(out)));
@@ -174,7 +177,7 @@ void backward(const Tensor& grad, const Tensor& output, int64_t dim, const Tenso
   const Rows rows({&grad, &output, &grad_input}, dim);
   if (is_few_long_rows(rows, output.is_cpu()))
     return backward_in_parts(grad, output, dim, grad_input, is_log, compute);
-  const SoftmaxTile tile = choose_tile(rows, output.is_cpu());
+  const SoftmaxTile tile = choose_tile(rows, output);
   (tile.holds_row ? in_tile : in_loop)
       .launch({{&grad}, {&output}, {&grad_input, true}}, rows, tile, literals(compute, is_log));
 }
@@ -261,7 +264,7 @@ struct MaskedSoftmax : PlainOp {
     const Tensor out = allocate_output(self.sizes(), {}, self.options());
     if (out.numel() == 0) return out;
     const Rows rows({&self, &left_out, &out}, dim.value_or(self.dim() - 1));
-    const SoftmaxTile tile = choose_tile(rows, self.is_cpu());
+    const SoftmaxTile tile = choose_tile(rows, self);
     (tile.holds_row ? in_tile : in_loop)
         .launch({{&self}, {&left_out}, {&out, true}}, rows, tile, literals(compute_dtype(self)));
     return out;
@@ -284,7 +287,7 @@ struct MaskedSoftmaxBackward : PlainOp {
     const Tensor grad_input = allocate_output(output.sizes(), {}, output.options());
     if (grad_input.numel() == 0) return grad_input;
     const Rows rows({&grad_output, &output, &mask, &grad_input}, dim.value_or(output.dim() - 1));
-    const SoftmaxTile tile = choose_tile(rows, output.is_cpu());
+    const SoftmaxTile tile = choose_tile(rows, output);
     (tile.holds_row ? in_tile : in_loop)
         .launch({{&grad_output}, {&output}, {&mask}, {&grad_input, true}}, rows, tile,
                 literals(compute_dtype(output)));
