@@ -26,19 +26,27 @@ def bitwise_not(x):
 
 
 @triton.jit
+def _is_within(amount, width: tl.constexpr):
+    """Whether 0 <= amount < width, a power of 2; one test where that would be two comparisons."""
+    if amount.dtype.is_int_signed():
+        return (amount & -width) == 0
+    else:
+        return amount < width
+
+
+@triton.jit
 def shift_left(x, amount):
     """0 for amounts that are negative or at least the width."""
     width: tl.constexpr = x.dtype.primitive_bitwidth
-    valid = (amount >= 0) & (amount < width)
-    return tl.where(valid, x << tl.where(valid, amount, 0), 0)
+    return tl.where(_is_within(amount, width), x << (amount & (width - 1)), 0)
 
 
 @triton.jit
 def shift_right(x, amount):
     """For amounts that are negative or too large only copies of the sign are left."""
     width: tl.constexpr = x.dtype.primitive_bitwidth
-    valid = (amount >= 0) & (amount < width)
+    valid = _is_within(amount, width)
     if x.dtype.is_int_signed():
         return x >> tl.where(valid, amount, width - 1)
     else:
-        return tl.where(valid, x >> tl.where(valid, amount, 0), 0)
+        return tl.where(valid, x >> (amount & (width - 1)), 0)
