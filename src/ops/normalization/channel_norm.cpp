@@ -181,7 +181,15 @@ Tensor statistics_buffer(const Tensor& input, at::IntArrayRef sizes) {
   return allocate_output(sizes, {}, input.options().dtype(wide ? at::kDouble : at::kFloat));
 }
 
-constexpr int64_t kCombinedChannels = 32;
+// Tile of the launch that combines the chunks' partials: on a GPU all of them at once, up to 256,
+// instead of one wait for memory after the other.
+struct CombinedTile {
+  CombinedTile(int64_t count, bool on_cpu)
+      : chunks(on_cpu ? 1 : std::clamp<int64_t>(next_power_of_2(count), 32, 256)),
+        channels(on_cpu ? 32 : std::min<int64_t>(2048 / chunks, 32)) {}
+  int64_t chunks, channels;
+};
+
 constexpr int64_t kHoldingTile = 3;  // the kernel's STATISTICS: found from a tile that has them all
 
 }  // namespace
@@ -221,14 +229,15 @@ void forward(const Tensor& input, const Parameters& parameters, Statistics stati
     rstd = statistics_buffer(input, {plan.channels});
     LaunchOptions options;
     options.num_stages = 1;
+    const CombinedTile tile(plan.chunks, input.is_cpu());
     with_number_type(acc, [&](auto number) {
-      launch(combine, options, grid_1d(ceil_div(plan.channels, kCombinedChannels)), input, partial,
+      launch(combine, options, grid_1d(ceil_div(plan.channels, tile.channels)), input, partial,
              written(mean), written(rstd), written(save_mean), written(save_rstd),
              written(parameters.running_mean), written(parameters.running_var), plan.channels,
              plan.chunks, plan.outer ? plan.rows() : plan.images, plan.outer ? 1 : plan.pixels,
              plan.images_per_chunk, plan.outer ? 1 : plan.pixels_per_chunk,
              number(parameters.momentum), number(unbias), number(parameters.eps), constant(acc),
-             constant(input.is_cpu() ? 1 : 32), constant(kCombinedChannels));
+             constant(tile.chunks), constant(tile.channels));
     });
   }
   const Statistics source = in_one_launch ? statistics : Statistics::given;
@@ -302,11 +311,12 @@ void backward(const Tensor& grad_out, const Tensor& input, const Tensor& weight,
              constant(plan.tile_images), constant(plan.tile_pixels));
     LaunchOptions options;
     options.num_stages = 1;
+    const CombinedTile tile(plan.chunks, input.is_cpu());
     with_number_type(acc, [&](auto number) {
-      launch(combine, options, grid_1d(ceil_div(plan.channels, kCombinedChannels)), input, partial,
+      launch(combine, options, grid_1d(ceil_div(plan.channels, tile.channels)), input, partial,
              rstd, written(sums), written(gradients.weight), written(gradients.bias), plan.channels,
              plan.chunks, number(eps), constant(acc), constant(static_cast<int64_t>(statistics)),
-             constant(input.is_cpu() ? 1 : 32), constant(kCombinedChannels));
+             constant(tile.chunks), constant(tile.channels));
     });
     if (!gradients.input.defined()) return;
   }
