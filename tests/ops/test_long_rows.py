@@ -112,6 +112,30 @@ def test_softmax_of_long_columns(name: str, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_scans_of_long_columns(dtype: torch.dtype) -> None:
+    def maxima(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        values, indices = x.cummax(0)
+        return values, indices.double()
+
+    x = _random(1100, 40, dtype=dtype)
+    _check(maxima, x, served="cummax")
+    _check(lambda x: x.cumsum(0), x, served="cumsum")
+    _check(lambda x: x.logcumsumexp(0), x, served="logcumsumexp")
+    _check(lambda x: x.cumprod(0), 1 + x / 64, served="cumprod")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_log_sums_of_many_long_rows(dtype: torch.dtype) -> None:
+    x = _random(140, 5000, dtype=dtype)
+    x[1, :3000] = -torch.inf
+    x[2] = -torch.inf
+    x[3, 2500] = torch.inf
+    x[4] *= 100  # the running maximum grows by hundreds within a tile
+    _check(lambda x: x.logcumsumexp(1), x, served="logcumsumexp")
+    _check(lambda x: x.logsumexp(1), x, served="logsumexp")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("length", [3000, 20_000])
 def test_layer_norm_of_rows_longer_than_a_tile(length: int, dtype: torch.dtype) -> None:
     x, grad = _random(70, length, dtype=dtype), _random(70, length + 1, dtype=dtype)[:, 1:]
