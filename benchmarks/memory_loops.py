@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("library", type=Path)
     parser.add_argument("--names", nargs="+", default=list(OPERATORS), choices=list(OPERATORS))
-    parser.add_argument("--shapes", nargs="+", default=["1024x4096", "4096x4096"])
+    parser.add_argument("--shapes", nargs="+", default=["1024x4096"])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--out", type=Path)
