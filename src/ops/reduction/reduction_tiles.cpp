@@ -150,15 +150,19 @@ class TileChooser {
   }
 
   void choose_split() {
-    const bool along_outer = tile_.is_packed || reduced_outer() > reduced0_.size;
+    const int64_t elements = tile_.lanes * tile_.unroll;
+    const int64_t wanted = ceil_div(2 * kPrograms, programs());
+    // Also where rows are long, but have too few turns to share: 64 images of 3136 pixels.
+    const int64_t row_turns = reduced0_.size / elements;
+    const bool along_outer =
+        tile_.is_packed || reduced_outer() > reduced0_.size ||
+        (tile_.lanes_are_last && row_turns < wanted && reduced_outer() > row_turns);
     const Split dimension = along_outer ? Split::outer : Split::inner;
     // What one turn of the loop over that dimension covers, of it and of all elements.
     const int64_t turn = tile_.is_packed ? tile_.lanes / tile_.inner * tile_.unroll
                          : along_outer   ? 1
                                          : tile_.lanes * tile_.unroll;
     const int64_t extent = along_outer ? reduced_outer() : reduced0_.size;
-    const int64_t elements = tile_.lanes * tile_.unroll;
-    const int64_t wanted = ceil_div(2 * kPrograms, programs());
     // A second launch costs about as much as eight turns of one program.
     int64_t splits = 1;
     if (programs() < kPrograms && reduced_numel_ >= 8 * elements)
