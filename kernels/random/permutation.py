@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """randperm: a random order of 0 .. n - 1, in one launch and without a sort.
 
-`rank_keys`, for few elements: each draws 32 bits, and its rank among all of them is its number, so
+`rank_keys`, for few elements: each draws 31 bits, and its rank among all of them is its number, so
 that every order is equally likely.
 
 `permute`, for many: element i is enciphered. With i = left * B + right, left < A, right < B, the
@@ -35,9 +35,9 @@ def rank_keys(out_ptr, n, stride, seed, offset, offset_in_graph, BLOCK: tl.const
         offset = tl.load(offset) + offset_in_graph
     index = tl.arange(0, BLOCK)
     keys, _, _, _ = _draw(seed, (offset >> 2) + index)
-    earlier = (keys[:, None] < keys[None, :]) | (
-        (keys[:, None] == keys[None, :]) & (index[:, None] < index[None, :])
-    )
+    # 31 bits, so that one comparison orders equal keys by their places as well.
+    keys = keys >> 1
+    earlier = keys[:, None] < keys[None, :] + (index[:, None] < index[None, :]).to(tl.uint32)
     rank = tl.sum((earlier & (index < n)[:, None]).to(tl.int32), axis=0)
     tl.store(out_ptr + index * stride, rank.to(out_ptr.dtype.element_ty), mask=index < n)
 

@@ -56,18 +56,18 @@ void write_permutation(const Tensor& out, const OptionalGenerator& generator) {
   pack.stride(out.stride(0));
   if (n <= kRanked) {
     random.add_to(pack);
-    pack.constant(n <= 16 ? 16 : kRanked);
+    pack.constant(n <= 16 ? 16 : n <= 32 ? 32 : kRanked);
     launch_packed(rank_keys, pack, options, grid_1d(1), out.device());
     return;
   }
   // A tile goes on until its last element is within n: on a CPU small ones walk less.
-  const int64_t block = out.is_cpu() || n <= 4096 ? 256 : 1024;
+  const int64_t block = out.is_cpu() ? 128 : n <= 4096 ? 256 : 1024;
   const Factors factors(n);
   pack.typed_integer(factors.a, type);
   pack.typed_integer(factors.b, type);
   random.add_to(pack);
   pack.constant(block);
-  options.grain = 16;
+  options.grain = 32;
   launch_packed(permute, pack, options, grid_1d(ceil_div(n, block)), out.device());
 }
 
