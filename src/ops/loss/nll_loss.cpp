@@ -69,7 +69,7 @@ void forward(const Tensor& self, const Tensor& target, at::OptionalTensorRef wei
   static const Kernel partial_sums("loss/nll_loss", "forward_partial");
   static const Kernel combine("loss/nll_loss", "forward_combine");
   static const Kernel whole("loss/nll_loss", "forward_whole");
-  const int64_t block = on_cpu ? 64 : 256;
+  const int64_t block = !on_cpu ? 256 : rows.count() <= 16 ? 16 : 64;
   // A single row without reduction is a sum over that row.
   const int64_t form = reduction == at::Reduction::Mean ? 1 : 2;
   const int64_t rows_per_chunk =
