@@ -50,7 +50,7 @@ struct ScanShape {
 void choose_chain(ScanTile& tile, const ScanShape& shape) {
   constexpr int64_t kLanes = 32, kLongest = 16, kRegisters = 128;
   const int64_t neighbors = std::max<int64_t>(1, 16 / shape.element_bytes);
-  const int64_t registers = neighbors * shape.accumulator_bytes / 4;
+  const int64_t registers = std::max<int64_t>(1, neighbors * shape.accumulator_bytes / 4);
   const int64_t chain = std::clamp<int64_t>(kRegisters / registers, 2, kLongest);
   if (shape.length < chain * kLanes) return;
   tile.chain = static_cast<int>(chain);
