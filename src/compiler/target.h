@@ -24,6 +24,10 @@ struct Target {
   // vscalefps and vscalefpd: y * 2^n.
   bool has_scalef() const { return vector_bytes == 64; }
 
+  // Stores under a mask may narrow their lanes; see Note [Narrowed lanes under a mask] in
+  // llvm/memory_ops.cpp.
+  bool has_narrowing_stores() const { return vector_bytes == 64; }
+
   // One instruction picks 16-bit lanes out of two vector registers.
   bool has_word_shuffles() const { return vector_bytes == 64; }
 

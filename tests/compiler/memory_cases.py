@@ -12,6 +12,7 @@ from case_file import Case
 from test_codegen import TYPES, random_tensor
 
 N = 203  # Of the elements that there are; tiles have 256.
+NARROWED = (("i32", "i16"), ("i32", "i8"), ("i64", "i32"), ("i64", "i16"), ("i64", "i8"))
 
 
 @triton.jit
@@ -55,6 +56,14 @@ def rectangle_kernel(x_ptr, y_ptr, m, n, M: tl.constexpr, N: tl.constexpr):
     column = tl.load(x_ptr + r * n, mask=r < m, other=0)
     x = tl.load(x_ptr + r * n + c, mask=mask, other=0)
     tl.store(y_ptr + c * m + r, x + row + column, mask=mask)
+
+
+@triton.jit
+def narrow_kernel(x_ptr, y_ptr, COUNT: tl.constexpr, BLOCK: tl.constexpr):
+    offs = tl.arange(0, BLOCK)
+    mask = offs < COUNT
+    x = tl.load(x_ptr + offs, mask=mask, other=0)
+    tl.store(y_ptr + offs, x.to(y_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
@@ -131,6 +140,18 @@ def _copy_cases(kind: str) -> list[Case]:
     ]  # fmt: skip
 
 
+def _narrow_cases(wide: str, narrow: str) -> list[Case]:
+    pointers = {"x_ptr": "*" + wide, "y_ptr": "*" + narrow}
+    x = torch.randint(-(1 << 31), 1 << 31, (3,)).to(TYPES[wide])
+    y = x.to(TYPES[narrow])
+    return [
+        Case(f"narrow_{wide}_{narrow}_{count}_of_{block}", narrow_kernel, pointers,
+             {"COUNT": count, "BLOCK": block}, (1,),
+             [x[:count], torch.zeros_like(y[:count])], {1: y[:count]})
+        for count, block in ((1, 2), (1, 16), (3, 16), (1, 64))
+    ]  # fmt: skip
+
+
 def memory_cases() -> list[Case]:
     """The same for every target."""
     torch.manual_seed(11)
@@ -149,6 +170,7 @@ def memory_cases() -> list[Case]:
     one = {"BLOCK": 256}
     return [
         *(case for kind in TYPES for case in _copy_cases(kind)),
+        *(case for wide, narrow in NARROWED for case in _narrow_cases(wide, narrow)),
         Case("rectangle", rectangle_kernel, {"x_ptr": f, "y_ptr": f, "m": "i32", "n": "i32"},
              {"M": 8, "N": 32}, (1,), [x, torch.zeros(29, 7), 7, 29],
              {1: (x + x[0] + x[:, :1]).t()}),

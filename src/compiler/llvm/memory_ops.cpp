@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/llvm/memory_ops.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace tilewise::compiler {
@@ -35,6 +36,33 @@ std::string MemoryOps::storage_suffix(ScalarKind kind, int lanes) {
                      : scalar == "ptr"    ? "p0"
                                           : scalar;
   return "v" + std::to_string(lanes) + name;
+}
+
+// Note [Narrowed lanes under a mask]
+// LLVM 22 joins a truncation and the masked store of its result into one store that narrows. Where
+// the mask is a constant of one lane, it then makes an ordinary store of that, of the lane as it
+// was before: an i32 for an i16, over whatever lies behind. An arithmetic fence, which is no
+// instruction, keeps the two apart; the vector passes it as floats, which every machine with such
+// stores has.
+std::string MemoryOps::fenced(const std::string& value, ScalarKind kind, int lanes) {
+  const int bytes = lanes * storage_bytes(kind);
+  const std::string type = llvm_storage_type(kind, lanes);
+  const std::string word = "i" + std::to_string(8 * bytes);
+  const std::string floats = "<" + std::to_string(std::max(1, bytes / 4)) + " x float>";
+  std::string bits = value;
+  if (bytes < 4) {
+    bits = b_.assign("bitcast " + type + " " + bits + " to " + word);
+    bits = b_.assign("zext " + word + " " + bits + " to i32");
+  }
+  bits = b_.assign("bitcast " + (bytes < 4 ? "i32" : type) + " " + bits + " to " + floats);
+  const std::string name =
+      "@llvm.arithmetic.fence.v" + std::to_string(std::max(1, bytes / 4)) + "f32";
+  module_.declare("declare " + floats + " " + name + "(" + floats + ")");
+  bits = b_.assign("call " + floats + " " + name + "(" + floats + " " + bits + ")");
+  if (bytes >= 4) return b_.assign("bitcast " + floats + " " + bits + " to " + type);
+  bits = b_.assign("bitcast " + floats + " " + bits + " to i32");
+  bits = b_.assign("trunc i32 " + bits + " to " + word);
+  return b_.assign("bitcast " + word + " " + bits + " to " + type);
 }
 
 // A vector with every lane's pointer.
@@ -143,6 +171,9 @@ void MemoryOps::store(const LaneAddress& address, ScalarKind kind, const std::st
   const std::string vector = lanes == 1 ? "<1 x " + type + ">" : type;
   const std::string flags = "<" + std::to_string(lanes) + " x i1>";
   std::string flag = mask.empty() ? "splat (i1 true)" : mask;
+  if (contiguous && lanes > 1 && storage_bytes(kind) < 8 && kind != ScalarKind::f32 &&
+      module_.target().has_narrowing_stores())
+    stored = fenced(stored, kind, lanes);
   if (lanes == 1) {
     flag = b_.assign("insertelement <1 x i1> poison, i1 " + flag + ", i64 0");
     stored = b_.assign("insertelement " + vector + " poison, " + type + " " + stored + ", i64 0");

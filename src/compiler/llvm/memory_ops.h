@@ -53,6 +53,7 @@ class MemoryOps {
   std::string reversed(const std::string& value, ScalarKind kind, int lanes);
   std::string pointers(const LaneAddress& address, ScalarKind kind, int lanes);
   std::string to_storage(const std::string& value, ScalarKind kind, int lanes);
+  std::string fenced(const std::string& value, ScalarKind kind, int lanes);
   std::string from_storage(const std::string& value, ScalarKind kind, int lanes);
   std::string storage_suffix(ScalarKind kind, int lanes);
 
