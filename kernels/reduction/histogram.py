@@ -18,8 +18,19 @@ bin's part of the sorted elements.
 import triton
 import triton.language as tl
 
+from common.target import on_gpu
+
 LINEAR = tl.constexpr(0)
 VALUE = tl.constexpr(1)
+
+
+@triton.jit
+def _step(number, x):
+    """As ATen's kernel for CPUs does every step: rounded to the type of the elements."""
+    if on_gpu():
+        return number
+    else:
+        return number.to(x.dtype).to(number.dtype)
 
 
 @triton.jit
@@ -36,11 +47,13 @@ def _bin(x, inside, low, high, bins, ACC: tl.constexpr, KIND: tl.constexpr):
         low = low.to(x.dtype).to(ACC)
         high = high.to(x.dtype).to(ACC)
         value = x.to(ACC)
-        scaled = (value - low) * bins.to(ACC)
+        scaled = _step(_step(value - low, x) * _step(bins.to(ACC), x), x)
+        width = _step(high - low, x)
         if ACC == tl.float64:
-            index = (scaled / (high - low)).to(tl.int64)
+            index = (scaled / width).to(tl.int64)
         else:
-            index = tl.div_rn(scaled, tl.zeros(scaled.shape, ACC) + (high - low)).to(tl.int64)
+            quotient = tl.div_rn(scaled, tl.zeros(scaled.shape, ACC) + width)
+            index = _step(quotient, x).to(tl.int64)
     return tl.minimum(index, bins - 1), inside & (value >= low) & (value <= high)
 
 
