@@ -23,8 +23,18 @@ namespace {
 constexpr int64_t kCpuChunk = 16384;
 constexpr int64_t kGpuChunk = 8192;
 constexpr int64_t kGpuChunks = 16384;  // larger chunks beyond these, so that the table stays small
+// Smaller ones where the machine had nothing to do otherwise: a program takes 1024 elements at a
+// time, and divisions of numbers near zero are long.
+constexpr int64_t kBusyChunks = 264;  // two for each multiprocessor of an H100
+constexpr int64_t kSmallestGpuChunk = 1024;
 constexpr int64_t kCpuGrain = 32768;   // elements
 constexpr size_t kCachedTables = 64;   // per thread; an AdamW step of one parameter group uses 12
+
+int64_t gpu_chunk(int64_t elements) {
+  if (elements < kBusyChunks * kGpuChunk)
+    return std::clamp(next_power_of_2(elements / kBusyChunks), kSmallestGpuChunk, kGpuChunk);
+  return ceil_div(std::max(elements / kGpuChunks, kGpuChunk), kGpuChunk) * kGpuChunk;
+}
 
 // The table's rows; the chunk map follows from them.
 struct Rows {
@@ -211,9 +221,7 @@ TensorTable::TensorTable(at::ArrayRef<at::TensorList> lists, at::ArrayRef<at::Sc
   const c10::Device device = first[0].device();
   int64_t elements = 0;
   for (const at::Tensor& tensor : first) elements += tensor.numel();
-  chunk_size_ = device.is_cpu()
-                    ? kCpuChunk
-                    : ceil_div(std::max(elements / kGpuChunks, kGpuChunk), kGpuChunk) * kGpuChunk;
+  chunk_size_ = device.is_cpu() ? kCpuChunk : gpu_chunk(elements);
   thread_local Rows rows;
   fill(rows, lists, numbers, cells, chunk_size_);
   chunks_ = rows.chunks;
