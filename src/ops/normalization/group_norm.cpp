@@ -18,7 +18,7 @@ constexpr int64_t kTile = 16384;
 constexpr int64_t kCpuPixels = 128;
 // GPU, groups of 16-bit numbers beyond one tile: up to eight tiles of 16 warps, of which five stay
 // in registers as they were loaded, 40 of a thread's 128 (six spill). (16, 512, 64, 64) in 32
-// groups takes 55 us on an H100, where a copy takes 50 and reading twice 63.
+// groups takes 55 to 57 us on an H100, where a copy takes 50 and reading twice 63.
 constexpr int64_t kHeldTile = 8192;
 constexpr int64_t kMostTiles = 8;
 constexpr int64_t kHeldTiles = 5;
