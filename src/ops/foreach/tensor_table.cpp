@@ -27,8 +27,8 @@ constexpr int64_t kGpuChunks = 16384;  // larger chunks beyond these, so that th
 // time, and divisions of numbers near zero are long.
 constexpr int64_t kBusyChunks = 264;  // two for each multiprocessor of an H100
 constexpr int64_t kSmallestGpuChunk = 1024;
-constexpr int64_t kCpuGrain = 32768;   // elements
-constexpr size_t kCachedTables = 64;   // per thread; an AdamW step of one parameter group uses 12
+constexpr int64_t kCpuGrain = 32768;  // elements
+constexpr size_t kCachedTables = 64;  // per thread; an AdamW step of one parameter group uses 12
 
 int64_t gpu_chunk(int64_t elements) {
   if (elements < kBusyChunks * kGpuChunk)
