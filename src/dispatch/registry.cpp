@@ -107,8 +107,8 @@ torch::Library& library(c10::DispatchKey key) {
       .first->second;
 }
 
-void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& handle,
-               const FormBinding& binding, Form form, const Registration& registration) {
+void take_over(const c10::OperatorHandle& handle, const FormBinding& binding, Form form,
+               const Registration& registration) {
   const bool has_node = registration.with_autograd != nullptr;
   TORCH_CHECK(has_node || !is_decomposed_by_autograd(handle),
               "tilewise: aten::", overload_name(handle.operator_name()),
@@ -119,8 +119,8 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
   TORCH_INTERNAL_ASSERT(id < kMaxOverloads);
   taken_over().insert(handle.operator_name());
   for (int backend = 0; backend < kBackends; ++backend) {
-    if (libraries[backend] == nullptr) continue;
-    if (registration.gpu_only && static_cast<Backend>(backend) == Backend::cpu) continue;
+    const bool is_gpu = static_cast<Backend>(backend) == Backend::gpu;
+    if (is_gpu ? !at::hasCUDA() : registration.gpu_only) continue;
     const bool has_kernel = handle.hasComputedKernelForDispatchKey(kBackendKeys[backend]);
     // _add_relu exists on CPUs only.
     if (!has_kernel && registration.kernel_without_scope == nullptr) continue;
@@ -135,7 +135,7 @@ void take_over(torch::Library* libraries[kBackends], const c10::OperatorHandle& 
     entry.previous = has_kernel ? computed_kernel(handle, kBackendKeys[backend])
                                 : registration.kernel_without_scope();
     const std::string full = "aten::" + entry.name;
-    libraries[backend]->impl(full.c_str(), binding.make_function());
+    library(kBackendKeys[backend]).impl(full.c_str(), binding.make_function());
     if (has_node) library(kAutogradKeys[backend]).impl(full.c_str(), registration.with_autograd());
     add_entry(entry);
   }
@@ -172,26 +172,26 @@ void visit_siblings(const c10::OperatorHandle& declared, Form form, int number, 
   }
 }
 
-void install_registration(torch::Library* libraries[kBackends], const Registration& registration) {
+void install_registration(const Registration& registration) {
   const c10::OperatorHandle& declared = find_operator(registration.name);
   const Form form = form_of(declared.schema());
   const FormBinding& binding = registration.forms[static_cast<size_t>(form)];
   TORCH_CHECK(binding.make_function != nullptr, "tilewise: aten::", registration.name,
               " is of a form that its registration does not offer");
-  take_over(libraries, declared, binding, form, registration);
+  take_over(declared, binding, form, registration);
   if (form != Form::functional || !registration.derive_forms) return;
   for (const Form other : {Form::inplace, Form::out}) {
     const FormBinding& other_binding = registration.forms[static_cast<size_t>(other)];
     if (other_binding.make_function == nullptr) continue;
     visit_siblings(declared, other, kNoNumber, [&](const c10::OperatorHandle& overload) {
-      take_over(libraries, *keep(overload), other_binding, other, registration);
+      take_over(*keep(overload), other_binding, other, registration);
       return true;
     });
   }
 }
 
 // After all registrations: the overloads with a number that none of them has named.
-void install_with_numbers(torch::Library* libraries[kBackends], const Registration& registration) {
+void install_with_numbers(const Registration& registration) {
   if (!registration.derive_forms) return;
   const c10::OperatorHandle& declared = find_operator(registration.name);
   for (int number = 0; number < 2; ++number)
@@ -200,7 +200,7 @@ void install_with_numbers(torch::Library* libraries[kBackends], const Registrati
       if (binding.make_function == nullptr) continue;
       visit_siblings(declared, form, number, [&](const c10::OperatorHandle& overload) {
         if (taken_over().count(overload.operator_name()) != 0) return false;
-        take_over(libraries, *keep(overload), binding, form, registration);
+        take_over(*keep(overload), binding, form, registration);
         return true;
       });
     }
@@ -264,13 +264,8 @@ void install() {
   std::call_once(once, [] {
     SilentWarnings silent;
     const c10::WarningUtils::WarningHandlerGuard guard(&silent);
-    torch::Library* libraries[kBackends] = {
-        &library(c10::DispatchKey::CPU),
-        at::hasCUDA() ? &library(c10::DispatchKey::CUDA) : nullptr};
-    for (const Registration* registration : registrations())
-      install_registration(libraries, *registration);
-    for (const Registration* registration : registrations())
-      install_with_numbers(libraries, *registration);
+    for (const Registration* registration : registrations()) install_registration(*registration);
+    for (const Registration* registration : registrations()) install_with_numbers(*registration);
   });
 }
 
