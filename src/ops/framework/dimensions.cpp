@@ -55,4 +55,18 @@ std::optional<DimensionPair> Dimensions::collapse() { return as_pair(merge()); }
 
 std::optional<DimensionPair> Dimensions::collapse_in_order() { return as_pair(merge_in_order()); }
 
+std::optional<DimensionPair> find_long_rows(const at::Tensor& self, int64_t axis,
+                                            const at::Tensor& out, int64_t shortest,
+                                            int64_t many_rows) {
+  const int64_t length = self.size(axis);
+  if (self.stride(axis) != 1 || length < shortest || self.numel() / length < many_rows)
+    return std::nullopt;
+  const bool keeps_dim = out.dim() == self.dim();
+  Dimensions kept;
+  for (int64_t i = 0; i < self.dim(); ++i)
+    if (i != axis)
+      kept.add(self.size(i), {self.stride(i), out.stride(keeps_dim || i < axis ? i : i - 1)});
+  return kept.collapse();
+}
+
 }  // namespace tilewise::ops

@@ -8,6 +8,7 @@
 //   const std::optional<DimensionPair> pair = kept.collapse();   // none: more than two remain
 #pragma once
 
+#include <ATen/core/Tensor.h>
 #include <c10/util/SmallVector.h>
 
 #include <array>
@@ -56,5 +57,12 @@ class Dimensions {
  private:
   c10::SmallVector<Dimension, 8> items_;
 };
+
+// The rows of `self` along `axis`, for a kernel that takes one row in each program: at least
+// `many_rows` of at least `shortest` elements, which are neighbors. `out` has `self`'s dimensions,
+// or all but `axis`. Views: self, out; nullopt where the rows are no such ones.
+std::optional<DimensionPair> find_long_rows(const at::Tensor& self, int64_t axis,
+                                            const at::Tensor& out, int64_t shortest,
+                                            int64_t many_rows);
 
 }  // namespace tilewise::ops

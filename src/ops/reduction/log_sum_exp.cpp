@@ -34,15 +34,8 @@ bool log_sum_exp_rows(const Tensor& self, at::IntArrayRef dim, const Tensor& out
   if (self.is_cpu() || dim.size() != 1 || self.dim() == 0 || !self.is_floating_point())
     return false;
   const int64_t axis = at::maybe_wrap_dim(dim[0], self.dim()), length = self.size(axis);
-  if (self.stride(axis) != 1 || length < kShortestRow || length > kLongestRow ||
-      self.numel() / length < kManyRows)
-    return false;
-  Dimensions kept;
-  const bool keeps_dim = out.dim() == self.dim();
-  for (int64_t i = 0; i < self.dim(); ++i)
-    if (i != axis)
-      kept.add(self.size(i), {self.stride(i), out.stride(keeps_dim || i < axis ? i : i - 1)});
-  const std::optional<DimensionPair> rows = kept.collapse();
+  if (length > kLongestRow) return false;
+  const auto rows = find_long_rows(self, axis, out, kShortestRow, kManyRows);
   if (!rows) return false;
   const int64_t lanes = next_power_of_2(length);
   LaunchOptions options;

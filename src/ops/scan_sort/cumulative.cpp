@@ -112,12 +112,7 @@ bool log_cumulative_rows(const Tensor& self, int64_t dim, const Tensor& out) {
   static const Kernel kernel("scan_sort/cumulative", "log_cumulative_rows");
   if (self.is_cpu() || self.dim() == 0) return false;
   const int64_t axis = at::maybe_wrap_dim(dim, self.dim()), length = self.size(axis);
-  if (self.stride(axis) != 1 || length < kShortestRow || self.numel() / length < kManyRows)
-    return false;
-  Dimensions kept;
-  for (int64_t i = 0; i < self.dim(); ++i)
-    if (i != axis) kept.add(self.size(i), {self.stride(i), out.stride(i)});
-  const std::optional<DimensionPair> rows = kept.collapse();
+  const auto rows = find_long_rows(self, axis, out, kShortestRow, kManyRows);
   if (!rows) return false;
   LaunchOptions options;
   options.num_warps = 2;
