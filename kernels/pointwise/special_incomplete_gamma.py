@@ -231,8 +231,9 @@ def _upper_of_small(a, x):
     log_x = libdevice.log(x)
     term = tl.full(a.shape, 1.0, tl.float64)
     total = tl.zeros_like(term)
-    for n in tl.static_range(1, 21):
-        term = term * (x * (-1.0 / n))
+    # Unrolled, these divisions were half of what ptxas took for igammac, 4 s.
+    for n in range(1, 21):
+        term = term * (x / -n)
         total += term / (a + n)
     outer = libdevice.expm1(a * log_x - lgamma_of_1_plus(a))
     return -outer - libdevice.exp(a * log_x - lgamma(a)) * total
