@@ -37,7 +37,6 @@ from typing import Any
 import torch
 from bench_ops import burst_us, device_us, keep_freed_memory, machine_name, synchronize
 from pointwise_cases import is_pointwise, llama_shapes, make_call
-from torch.utils._pytree import tree_flatten
 
 import tilewise
 
@@ -151,14 +150,11 @@ def large_rows(names: list[str], dtype: torch.dtype, meter: Meter) -> list[Row]:
     rows = []
     for name in names:
         try:
-            call, read = make_call(name, shape, dtype, meter.device)
+            call, bytes_moved = make_call(name, shape, dtype, meter.device)
             with tilewise.use(strict=True):
-                result = call()
-            results = [t for t in tree_flatten(result)[0] if isinstance(t, torch.Tensor)]
-            written = sum(t.nbytes for t in results)
-            del result, results
+                moved = bytes_moved(call())
             times = meter.large(call)
-            part = round((read + written) / statistics.median(times.ours) / bandwidth, 3)
+            part = round(moved / statistics.median(times.ours) / bandwidth, 3)
             rows.append(meter.row("large", name, times, of_copy_bandwidth=part))
         except Exception as error:
             print(f"large   {name}: {str(error).splitlines()[0][:100]}")

@@ -101,14 +101,50 @@ def arguments(
     return positional, tree_map(narrowed, keywords)
 
 
+# Their first argument gives its size and is not read.
+_OVERWRITING = frozenset(
+    "zero_ fill_ fill copy_ bernoulli_ cauchy_ exponential_ geometric_ log_normal_ normal_ random_ "
+    "uniform_ full_like ones_like rand_like randint_like randn_like zeros_like new_full new_ones "
+    "new_zeros _foreach_zero_ _foreach_zero _foreach_copy_".split()
+)
+
+
+def _bytes_moved(
+    op: torch._ops.OpOverload, positional: list[Any], keywords: dict[str, Any], result: Any
+) -> int:
+    """What the call reads, and what it writes by its schema or returns; a tensor counts once."""
+    read: dict[int, int] = {}  # bytes by address
+    written: dict[int, int] = {}
+
+    def count(counted: dict[int, int], value: Any) -> None:
+        for t in tree_flatten(value)[0]:
+            if isinstance(t, torch.Tensor):
+                counted[t.data_ptr()] = min(t.nbytes, t.untyped_storage().nbytes())
+
+    for i, argument in enumerate(op._schema.arguments):
+        value = keywords.get(argument.name, positional[i] if i < len(positional) else None)
+        is_written = argument.alias_info is not None and argument.alias_info.is_write
+        is_output = is_written and argument.kwarg_only
+        # Fused optimizers write gradients where they divide them by a scale.
+        is_kept = argument.name == "grads" and keywords.get("grad_scale") is None
+        if is_written and not is_kept:
+            count(written, value)
+        if not is_output and (i > 0 or op._schema.name.removeprefix("aten::") not in _OVERWRITING):
+            count(read, value)
+    count(written, result)
+    return sum(read.values()) + sum(written.values())
+
+
 def make_call(
     overload: str, shape: tuple[int, ...], dtype: torch.dtype, device: str
-) -> tuple[Callable[[], Any], int]:
-    """The call, and the bytes of the tensors that go in."""
+) -> tuple[Callable[[], Any], Callable[[Any], int]]:
+    """The call, and how many bytes it moves, by its result."""
     op = direct_calls.find_overload(overload)
     positional, keywords = arguments(overload, shape, dtype, device)
-    tensors = [t for t in tree_flatten((positional, keywords))[0] if isinstance(t, torch.Tensor)]
-    return lambda: op(*positional, **keywords), sum(t.nbytes for t in tensors)
+    return (
+        lambda: op(*positional, **keywords),
+        lambda result: _bytes_moved(op, positional, keywords, result),
+    )
 
 
 def is_pointwise(overload: str, dtype: torch.dtype, device: str) -> bool:
