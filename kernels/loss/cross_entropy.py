@@ -25,6 +25,7 @@ import triton.language as tl
 
 from common.target import on_gpu
 from loss.nll_loss import _assert_classes
+from reduction.log_sum_exp import finite
 
 
 @triton.jit
@@ -99,12 +100,6 @@ def _load(x_ptr, weight_ptr, row_offsets, row_mask, start, reference, weighted, 
 
 
 @triton.jit
-def _finite(x):
-    """What is subtracted from elements of which x is the maximum: -inf - -inf would be NaN."""
-    return tl.where(x == float("-inf"), 0.0, x)
-
-
-@triton.jit
 def _step(x_ptr, weight_ptr, row_offsets, row_mask, start, reference, classes, stride, maximum,
           total, weighted, ACC: tl.constexpr, SMOOTHING: tl.constexpr, MASKED: tl.constexpr,
           AXIS: tl.constexpr, LANES: tl.constexpr):  # fmt: skip
@@ -121,7 +116,7 @@ def _step(x_ptr, weight_ptr, row_offsets, row_mask, start, reference, classes, s
                         weighted, classes, stride, ACC, SMOOTHING, MASKED, AXIS,
                         LANES)  # fmt: skip
     larger = tl.maximum(maximum, tl.maximum(tl.maximum(a, b), tl.maximum(c, d)))
-    shift = _finite(larger)
+    shift = finite(larger)
     new = (tl.exp(a - shift) + tl.exp(b - shift)) + (tl.exp(c - shift) + tl.exp(d - shift))
     return larger, total * tl.exp(maximum - shift) + new, weighted
 
@@ -167,7 +162,7 @@ def forward(
                             classes, stride_x_class, ACC, SMOOTHING, True, AXIS,
                             LANES)  # fmt: skip
         maximum = tl.max(x, AXIS)
-        total = tl.sum(tl.exp(x - tl.expand_dims(_finite(maximum), AXIS)), AXIS)
+        total = tl.sum(tl.exp(x - tl.expand_dims(finite(maximum), AXIS)), AXIS)
     else:
         lane_maximum = tl.full(weighted.shape, float("-inf"), ACC)
         lane_total = tl.zeros(weighted.shape, ACC)
@@ -185,7 +180,7 @@ def forward(
                 LANES,
             )  # fmt: skip
         maximum = tl.max(lane_maximum, AXIS)
-        scale = tl.exp(lane_maximum - tl.expand_dims(_finite(maximum), AXIS))
+        scale = tl.exp(lane_maximum - tl.expand_dims(finite(maximum), AXIS))
         total = tl.sum(lane_total * scale, AXIS)
     log_total = tl.log(total)
     if READS_HITS_LATE:

@@ -22,7 +22,7 @@ import triton
 import triton.language as tl
 
 from common.target import on_gpu
-from reduction.log_sum_exp import maximum_and_total
+from reduction.log_sum_exp import finite, maximum_and_total
 
 
 @triton.jit
@@ -35,9 +35,9 @@ def _scaled(exponential, total, SAFE: tl.constexpr):
 
 @triton.jit
 def _shift(maximum, SAFE: tl.constexpr):
-    """What is subtracted from the elements: -inf - -inf would be NaN."""
+    """What is subtracted from the elements."""
     if SAFE:
-        return tl.where(maximum == float("-inf"), 0.0, maximum)
+        return finite(maximum)
     else:
         return maximum
 
@@ -109,7 +109,7 @@ def _load_four(x, start, stride, LANES: tl.constexpr):
 def _with_four(maximum, total, a, b, c, d):
     """Maxima and sums of the lanes with four more elements each: five exponentials."""
     larger = tl.maximum(maximum, tl.maximum(tl.maximum(a, b), tl.maximum(c, d)))
-    shift = _shift(larger, True)
+    shift = finite(larger)
     new = (tl.exp(a - shift) + tl.exp(b - shift)) + (tl.exp(c - shift) + tl.exp(d - shift))
     return larger, total * tl.exp(maximum - shift) + new
 

@@ -6,6 +6,12 @@ import triton.language as tl
 
 
 @triton.jit
+def finite(maximum):
+    """What is subtracted from elements of this maximum: -inf - -inf would be NaN."""
+    return tl.where(maximum == float("-inf"), 0.0, maximum)
+
+
+@triton.jit
 def maximum_and_total(maximum, total, other_maximum, other_total):
     """Merges two sums, of which the one with the smaller maximum is scaled: one exponential.
 

@@ -13,6 +13,7 @@ import triton.language as tl
 
 from common.target import on_gpu
 from pointwise.elementary import light_log
+from reduction.log_sum_exp import logarithm as logarithm
 from reduction.log_sum_exp import maximum_and_total
 
 
@@ -86,12 +87,6 @@ def exponential(x):
 def add_exponentials(maximum, total, other_maximum, other_total):
     """logcumsumexp."""
     return maximum_and_total(maximum, total, other_maximum, other_total)
-
-
-@triton.jit
-def logarithm(maximum, total):
-    """A result of logcumsumexp."""
-    return maximum + tl.log(total)
 
 
 @triton.jit
