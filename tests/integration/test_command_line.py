@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import tilewise
-from tilewise.cli import kernel_requests
+from tilewise.cli import inspect_kernel, kernel_requests
 from tilewise.cli.main import main
 
 
@@ -97,6 +97,34 @@ def test_inspect_shows_one_stage_with_the_users_constants(capsys):
 def test_inspect_says_what_is_wrong(capsys, arguments, said):
     assert main(["inspect", *arguments]) == 1
     assert said in capsys.readouterr().err
+
+
+def _store(folder, name, parameters):
+    """An artifact without a binary (src/runtime/disk_cache.h)."""
+    lines = ["tilewise_request=1", "kernel=foreach/norm", "function=norm_tensors", "target=cpu"]
+    lines += [f"parameter={parameter}" for parameter in parameters]
+    request = ("\n".join(lines) + "\nsource=\n").encode()
+    header = kernel_requests._HEADER
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(
+        header.pack(b"TILEWISE", 1, header.size, len(request), 0, 0) + request
+    )
+
+
+def test_inspect_passes_over_kernels_of_earlier_versions(capsys, monkeypatch, tmp_path):
+    arguments = ["inspect", "foreach/norm:norm_tensors", "--stage", "ttir"]
+    assert main([*arguments, "--fresh"]) == 0
+    printed = capsys.readouterr().out.split("# ----")[0]
+    present = [line[4:] for line in printed.splitlines() if line.startswith("#   ")]
+    monkeypatch.setattr(inspect_kernel, "_store_path", lambda: tmp_path)
+    folder = tmp_path / "artifacts" / "ab"
+    _store(folder, "one more", [*present, "constexpr int 7"])
+    _store(folder, "constants elsewhere", present[::-1])
+    assert main(arguments) == 0
+    assert "by the parameters' names" in capsys.readouterr().out
+    _store(folder, "present", present)
+    assert main(arguments) == 0
+    assert "specialization 1 of 1" in capsys.readouterr().out
 
 
 def test_damaged_files_of_the_store_are_passed_over(tmp_path):

@@ -65,7 +65,8 @@ def _inspect(options: argparse.Namespace) -> int:
     settings = dict(setting.partition("=")[::2] for setting in options.set)
     requests = []
     if not settings and not options.fresh:
-        requests = kernel_requests.stored(_store_path(), kernel, function)
+        present = _find(kernel, function)
+        requests = kernel_requests.stored(_store_path(), kernel, function, present)
     if requests:
         if not 1 <= options.nth <= len(requests):
             raise ValueError(f"the store holds {len(requests)} specializations of {options.kernel}")
@@ -90,8 +91,19 @@ def _inspect(options: argparse.Namespace) -> int:
     return 0
 
 
-def _load(kernel: str, function: str) -> object:
+def _find(kernel: str, function: str) -> object:
+    """The Triton function of a file of kernels/, or None."""
     from tilewise import kernel_modules
+    from tilewise.triton_backend import native
+
+    folder = native.kernels_dir()
+    if not (Path(folder) / f"{kernel}.py").is_file():
+        return None
+    found: object = getattr(kernel_modules.load_file(kernel, folder), function, None)
+    return found if hasattr(found, "arg_names") else None
+
+
+def _load(kernel: str, function: str) -> object:
     from tilewise.triton_backend import native
 
     folder = native.kernels_dir()
@@ -99,8 +111,8 @@ def _load(kernel: str, function: str) -> object:
         raise ValueError(
             f"there is no {kernel}.py in {folder}; `tilewise inspect` without a name lists kernels"
         )
-    found: object = getattr(kernel_modules.load_file(kernel, folder), function, None)
-    if found is None or not hasattr(found, "arg_names"):
+    found = _find(kernel, function)
+    if found is None:
         raise ValueError(f"{kernel}.py has no Triton function {function}")
     return found
 

@@ -35,13 +35,28 @@ _FLOATS = frozenset("alpha beta eps p scalar scale value norm_type max_norm lowe
 _INTEGER_POINTERS = ("index", "indices", "target", "offset", "table", "map")
 
 
-def stored(folder: Path, kernel: str, function: str) -> list[Request]:
-    """The requests in the store for this kernel, newest first."""
+def stored(folder: Path, kernel: str, function: str, jit_function: Any) -> list[Request]:
+    """The requests in the store for this kernel, newest first; not those of an earlier version of
+    `jit_function`, which take other arguments. (None: there are generated ones alone, which hold
+    their source.)
+    """
     found = []
     for path, request in _files(folder):
         if (request.kernel, request.function) == (kernel, function):
-            found.append((path.stat().st_mtime, path.name, request))
+            if request.source or _takes(jit_function, request.parameters):
+                found.append((path.stat().st_mtime, path.name, request))
     return [request for _, _, request in sorted(found, key=lambda item: item[:2], reverse=True)]
+
+
+def _takes(jit_function: Any, parameters: list[str]) -> bool:
+    """Whether constants stand where the function has them; any argument may be 1 or absent."""
+    if jit_function is None or len(jit_function.params) != len(parameters):
+        return False
+    return all(
+        parameter in ("constexpr one", "constexpr none")
+        or parameter.startswith("constexpr") == declared.is_constexpr
+        for declared, parameter in zip(jit_function.params, parameters, strict=True)
+    )
 
 
 def stored_requests(folder: Path) -> Iterator[Request]:
