@@ -2,6 +2,7 @@
 #include "ops/framework/dimensions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tilewise::ops {
 
@@ -66,7 +67,12 @@ std::optional<DimensionPair> find_long_rows(const at::Tensor& self, int64_t axis
   for (int64_t i = 0; i < self.dim(); ++i)
     if (i != axis)
       kept.add(self.size(i), {self.stride(i), out.stride(keeps_dim || i < axis ? i : i - 1)});
-  return kept.collapse();
+  auto rows = kept.collapse();
+  if (rows && rows->outer == 1) {
+    std::swap(rows->outer, rows->inner);
+    std::swap(rows->outer_stride, rows->inner_stride);
+  }
+  return rows;
 }
 
 }  // namespace tilewise::ops

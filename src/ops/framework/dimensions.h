@@ -60,7 +60,8 @@ class Dimensions {
 
 // The rows of `self` along `axis`, for a kernel that takes one row in each program: at least
 // `many_rows` of at least `shortest` elements, which are neighbors. `out` has `self`'s dimensions,
-// or all but `axis`. Views: self, out; nullopt where the rows are no such ones.
+// or all but `axis`. Views: self, out; nullopt where the rows are no such ones. Rows along one
+// dimension have an `inner` of 1: launched as stride(inner), it costs no division and no registers.
 std::optional<DimensionPair> find_long_rows(const at::Tensor& self, int64_t axis,
                                             const at::Tensor& out, int64_t shortest,
                                             int64_t many_rows);

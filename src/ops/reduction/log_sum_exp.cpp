@@ -41,8 +41,8 @@ bool log_sum_exp_rows(const Tensor& self, at::IntArrayRef dim, const Tensor& out
   LaunchOptions options;
   options.num_warps = static_cast<int>(std::max<int64_t>(lanes / 1024, 4));
   options.num_stages = 1;
-  launch(kernel, options, grid_1d(rows->numel()), self, self, written(out), rows->inner, length,
-         stride(rows->outer_stride[0]), stride(rows->inner_stride[0]),
+  launch(kernel, options, grid_1d(rows->numel()), self, self, written(out), stride(rows->inner),
+         stride(length), stride(rows->outer_stride[0]), stride(rows->inner_stride[0]),
          stride(rows->outer_stride[1]), stride(rows->inner_stride[1]),
          constant(self.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32), constant(lanes));
   return true;

@@ -118,7 +118,7 @@ bool log_cumulative_rows(const Tensor& self, int64_t dim, const Tensor& out) {
   options.num_warps = 2;
   options.num_stages = 1;
   const bool is_wide = out.scalar_type() == at::kDouble;
-  launch(kernel, options, grid_1d(rows->numel()), self, self, written(out), rows->inner,
+  launch(kernel, options, grid_1d(rows->numel()), self, self, written(out), stride(rows->inner),
          stride(length), stride(rows->outer_stride[0]), stride(rows->inner_stride[0]),
          stride(rows->outer_stride[1]), stride(rows->inner_stride[1]), stride(out.stride(axis)),
          constant(is_wide ? DType::fp64 : DType::fp32), constant(out.element_size() == 2),
