@@ -7,6 +7,7 @@
 #include "ops/framework/dimensions.h"
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
+#include "ops/normalization/batch_norm_in_turns.h"
 
 namespace tilewise::ops::channel_norm {
 namespace {
@@ -205,6 +206,11 @@ void forward(const Tensor& input, const Parameters& parameters, Statistics stati
   const Plan& plan = x.plan;
   const std::optional<View> out_view = find_view(out);
   if (!fits(plan, out_view)) throw dispatch::Refusal{"norm: strides of the output"};
+  if (statistics == Statistics::batch && plan.outer && x.view.channel == 1 &&
+      out_view->channel == 1 &&
+      normalize_in_turns({x.tensor, plan.rows(), plan.channels, x.view.image}, parameters, out,
+                         row_stride(plan, *out_view).value(), save_mean, save_rstd))
+    return;
   const DType acc = compute_type(input);
   const double unbias = plan.count() / (plan.count() - 1.0);
 
@@ -288,6 +294,12 @@ void backward(const Tensor& grad_out, const Tensor& input, const Tensor& weight,
     out = *found;
     if (plan.outer) out.image = row_stride(plan, out).value();
   }
+  if (statistics == Statistics::given && training && gradients.input.defined() && plan.outer &&
+      x.view.channel == 1 && grad.view.channel == 1 && out.channel == 1 &&
+      gradients_in_turns(grad.tensor, grad.view.image,
+                         {x.tensor, plan.rows(), plan.channels, x.view.image}, weight, mean, rstd,
+                         gradients, out.image))
+    return;
   const DType acc = compute_type(input);
   const bool wants_sums = (training && gradients.input.defined()) || gradients.weight.defined() ||
                           gradients.bias.defined();

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""softmax and log_softmax of rows that fit no program, which are read twice but come from memory
+once: see Note [Second reading] in common/turns.py. GPUs only.
+
+x, out [outer, length, inner]. A group is BLOCK neighbors of `inner` (AXIS 0), or one row whose
+elements are neighbors (AXIS 1, BLOCK 1); a chunk of it LANES elements of each row. partial is
+[groups, chunks, 2, BLOCK] of ACC, totals [groups, 2, BLOCK]: maxima and sums.
+"""
+
+import triton
+import triton.language as tl
+
+from common.turns import arrive, take_turn, wait_for
+from normalization.softmax import _result
+from reduction.log_sum_exp import finite
+
+
+@triton.jit
+def _combine(partial_ptr, totals_ptr, chunks, ACC: tl.constexpr, BLOCK: tl.constexpr):
+    """The chunks' maxima and sums, in their order, to those of the group."""
+    kept = tl.arange(0, BLOCK)
+    lane = tl.arange(0, 64)
+    maximum = tl.full((64, BLOCK), float("-inf"), ACC)
+    for start in range(0, chunks, 64):
+        offsets = ((start + lane) * 2 * BLOCK)[:, None] + kept[None, :]
+        mask = (start + lane < chunks)[:, None] & (kept >= 0)[None, :]
+        new = tl.load(partial_ptr + offsets, mask=mask, other=float("-inf"), cache_modifier=".cg")
+        maximum = tl.maximum(maximum, new)
+    maximum = tl.max(maximum, 0)
+    shift = finite(maximum)[None, :]
+    total = tl.zeros((64, BLOCK), ACC)
+    for start in range(0, chunks, 64):
+        offsets = ((start + lane) * 2 * BLOCK)[:, None] + kept[None, :]
+        mask = (start + lane < chunks)[:, None] & (kept >= 0)[None, :]
+        new = tl.load(partial_ptr + offsets, mask=mask, other=float("-inf"), cache_modifier=".cg")
+        sums = tl.load(partial_ptr + BLOCK + offsets, mask=mask, other=0.0, cache_modifier=".cg")
+        total += sums * tl.exp(new - shift)
+    tl.store(totals_ptr + kept, maximum)
+    tl.store(totals_ptr + BLOCK + kept, tl.sum(total, 0))
+
+
+@triton.jit
+def forward(
+    x_ptr, out_ptr, partial_ptr, totals_ptr, turn_ptr, groups, inner, length, chunks, delay,
+    x_outer, x_inner, x_step, out_outer, out_inner, out_step,
+    ACC: tl.constexpr, LOG: tl.constexpr, SAFE: tl.constexpr, AXIS: tl.constexpr,
+    LANES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """2 * (groups + delay) * chunks programs."""
+    second, group, chunk = take_turn(turn_ptr, chunks, delay)
+    if (group >= 0) & (group < groups):
+        blocks = tl.cdiv(inner, BLOCK)
+        outer = (group // blocks).to(tl.int64)
+        kept = (group % blocks) * BLOCK + tl.arange(0, BLOCK)
+        lane = chunk * LANES + tl.arange(0, LANES)
+        kept_mask = tl.expand_dims(kept < inner, AXIS)
+        mask = tl.expand_dims(lane < length, 1 - AXIS) & kept_mask
+        x_tile = x_ptr + outer * x_outer + tl.expand_dims(kept.to(tl.int64) * x_inner, AXIS)
+        x_tile += tl.expand_dims(lane.to(tl.int64) * x_step, 1 - AXIS)
+        block = tl.arange(0, BLOCK)
+        totals_ptr += group * 2 * BLOCK
+        partial_ptr += group.to(tl.int64) * chunks * 2 * BLOCK
+        if second == 0:
+            x = tl.load(x_tile, mask=mask, other=float("-inf"), eviction_policy="evict_last")
+            maximum = tl.max(x.to(ACC), AXIS)
+            shift = tl.expand_dims(finite(maximum), AXIS)
+            total = tl.sum(tl.exp(x.to(ACC) - shift), AXIS)
+            chunk_ptr = partial_ptr + chunk * 2 * BLOCK + block
+            tl.store(chunk_ptr, maximum)
+            tl.store(chunk_ptr + BLOCK, total)
+            if arrive(turn_ptr, group) == chunks - 1:
+                _combine(partial_ptr, totals_ptr, chunks, ACC, BLOCK)
+                arrive(turn_ptr, group)
+        else:
+            x = tl.load(x_tile, mask=mask, other=0.0, eviction_policy="evict_first")
+            wait_for(turn_ptr, group, chunks + 1)
+            maximum = tl.load(totals_ptr + block, cache_modifier=".cg")
+            total = tl.load(totals_ptr + BLOCK + block, cache_modifier=".cg")
+            result = _result(
+                x.to(ACC), tl.expand_dims(maximum, AXIS), tl.expand_dims(total, AXIS), LOG, SAFE
+            )
+            offsets = tl.expand_dims(kept.to(tl.int64) * out_inner, AXIS)
+            offsets += tl.expand_dims(lane.to(tl.int64) * out_step, 1 - AXIS)
+            result = result.to(out_ptr.dtype.element_ty)
+            result_ptr = out_ptr + outer * out_outer + offsets
+            tl.store(result_ptr, result, mask=mask, eviction_policy="evict_first")
