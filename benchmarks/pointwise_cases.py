@@ -19,8 +19,11 @@ import norm_and_loss_calls
 
 # What the kernels of the families are called: generated ones by their layout, others by folder.
 _MARKS = ("_flat_", "foreach/", "foreach_", "random/", "creation/")
-# On a CPU the host stores its one number.
-_STORED_BY_HOST = ("scalar_tensor",)
+# On a CPU the host fills what is small.
+_FILLED_BY_HOST = frozenset(
+    "zero_ fill_.Scalar fill.Scalar full full_like new_full new_ones new_zeros ones ones_like "
+    "scalar_tensor zeros zeros_like".split()
+)
 _RANKS = tuple(f"_{rank}d_" for rank in range(2, 9))
 
 
@@ -158,7 +161,7 @@ def is_pointwise(overload: str, dtype: torch.dtype, device: str) -> bool:
         return False
     launched = [name for name, count in launches().items() if count > before.get(name, 0)]
     if not launched:
-        return device == "cpu" and overload in _STORED_BY_HOST
+        return device == "cpu" and overload in _FILLED_BY_HOST
     return all(map(_is_ours, launched))
 
 

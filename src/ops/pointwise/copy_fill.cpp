@@ -2,6 +2,9 @@
 #include <ATen/Dispatch_v2.h>
 #include <ATen/ops/empty_like.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "ops/framework/plain_op.h"
 #include "ops/framework/pointwise.h"
 #include "ops/framework/pointwise_presets.h"
@@ -26,14 +29,39 @@ void copy_elements(const Tensor& self, const Tensor& src) {
 
 namespace {
 
-// One number in the CPU's memory: a launch takes longer than the store.
-bool stored_by_host(const Tensor& self, const at::Scalar& value) {
-  if (self.numel() != 1 || !self.is_cpu()) return false;
-  if (!has_kernel_dtype(self.scalar_type()) || value.isComplex()) return false;
-  AT_DISPATCH_V2(self.scalar_type(), "fill",
-                 AT_WRAP([&] { *self.mutable_data_ptr<scalar_t>() = value.to<scalar_t>(); }),
+// Few numbers in the CPU's memory: to look at their layout and launch takes longer than the stores,
+// for 8 KiB 0.5 us and 0.1.
+constexpr size_t kFilledByHost = size_t{32} << 10;
+
+// The bits of a number as `dtype` stores it.
+uint64_t stored_bits(const at::Scalar& value, at::ScalarType dtype) {
+  uint64_t bits = 0;
+  AT_DISPATCH_V2(dtype, "fill", AT_WRAP([&] {
+                   const auto number = value.to<scalar_t>();
+                   std::memcpy(&bits, &number, sizeof(number));
+                 }),
                  at::kBool, at::kHalf, at::kBFloat16, AT_EXPAND(AT_ALL_TYPES),
                  AT_EXPAND(AT_BAREBONES_UNSIGNED_TYPES));
+  return bits;
+}
+
+template <class Word>
+void fill_words(void* data, size_t bytes, uint64_t bits) {
+  std::fill_n(static_cast<Word*>(data), bytes / sizeof(Word), static_cast<Word>(bits));
+}
+
+bool filled_by_host(const Tensor& self, const at::Scalar& value) {
+  const size_t bytes = self.nbytes();
+  if (!self.is_cpu() || bytes > kFilledByHost || !self.is_non_overlapping_and_dense()) return false;
+  if (!has_kernel_dtype(self.scalar_type()) || value.isComplex()) return false;
+  const uint64_t bits = stored_bits(value, self.scalar_type());
+  void* const data = self.mutable_data_ptr();
+  const size_t size = self.element_size();
+  const auto fill = size == 1 || bits == 0 ? fill_words<uint8_t>
+                    : size == 2            ? fill_words<uint16_t>
+                    : size == 4            ? fill_words<uint32_t>
+                                           : fill_words<uint64_t>;
+  fill(data, bytes, bits);
   return true;
 }
 
@@ -41,7 +69,7 @@ bool stored_by_host(const Tensor& self, const at::Scalar& value) {
 
 void fill_elements(const Tensor& self, const at::Scalar& value) {
   static PointwiseFunction constant("arithmetic:constant", kAll | kUnsigned);
-  if (self.numel() == 0 || stored_by_host(self, value)) return;
+  if (self.numel() == 0 || filled_by_host(self, value)) return;
   auto iter = at::TensorIteratorConfig()
                   .set_check_mem_overlap(false)  // one value everywhere: overlap is harmless
                   .check_all_same_dtype(false)
@@ -146,7 +174,10 @@ struct Zero : PlainOp {
     return self.scalar_type() == at::kFloat8_e8m0fnu ? "zeros of a type that has none" : nullptr;
   }
   static Tensor& call(Tensor& self) {
-    fill_elements(is_float8(self.scalar_type()) ? self.view(at::kByte) : self, 0);
+    if (is_float8(self.scalar_type()))
+      fill_elements(self.view(at::kByte), 0);
+    else
+      fill_elements(self, 0);
     return self;
   }
 };
