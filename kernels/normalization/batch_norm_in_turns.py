@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batch norm in training, forward and backward, of x [rows, channels] whose channels are neighbors:
-read twice, but once from memory. See Note [Second reading] in common/turns.py. GPUs only.
+"""Batch norm in training, forward and backward, of x [images, channels, pixels]: read twice, but
+once from memory. See Note [Second reading] in common/turns.py. GPUs only.
 
-A group is BLOCK channels, a chunk ROWS rows of them. partial is [groups, chunks, 2, BLOCK] of ACC.
+Images and pixels are rows. A group is BLOCK neighboring channels, or one channel whose pixels are
+neighbors; a chunk is ROWS rows of it. partial is [groups, chunks, 2, BLOCK] of ACC.
 """
 
 import triton
@@ -58,10 +59,18 @@ def _combine_sums(
 
 
 @triton.jit
+def _offsets(row, channel, pixels, stride_image, stride_channel, stride_pixel):
+    """Of a tile [rows, channels]."""
+    rows = (row // pixels).to(tl.int64) * stride_image + (row % pixels).to(tl.int64) * stride_pixel
+    return rows[:, None] + (channel.to(tl.int64) * stride_channel)[None, :]
+
+
+@triton.jit
 def normalize(
     x_ptr, weight_ptr, bias_ptr, partial_ptr, mean_ptr, rstd_ptr, turn_ptr, save_mean_ptr,
-    save_rstd_ptr, running_mean_ptr, running_var_ptr, out_ptr, channels, rows, chunks, delay,
-    stride_row, out_row, momentum, unbias, eps,
+    save_rstd_ptr, running_mean_ptr, running_var_ptr, out_ptr, channels, rows, pixels, chunks,
+    delay, stride_image, stride_channel, stride_pixel, out_image, out_channel, out_pixel,
+    momentum, unbias, eps,
     ACC: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """mean, rstd [channels] of ACC, for the second readings."""
@@ -72,8 +81,7 @@ def normalize(
         channel_mask = channel < channels
         row = chunk * ROWS + tl.arange(0, ROWS)
         mask = (row < rows)[:, None] & channel_mask[None, :]
-        row = row.to(tl.int64)[:, None]
-        x_tile = x_ptr + row * stride_row + channel[None, :]
+        x_tile = x_ptr + _offsets(row, channel, pixels, stride_image, stride_channel, stride_pixel)
         partial_ptr += group.to(tl.int64) * chunks * 2 * BLOCK
         if second == 0:
             x = tl.load(x_tile, mask=mask, other=0.0, eviction_policy="evict_last").to(ACC)
@@ -104,16 +112,18 @@ def normalize(
             rstd = tl.load(rstd_ptr + channel, mask=channel_mask, other=0.0, cache_modifier=".cg")
             scale = rstd * factor
             result = (x - mean[None, :]) * scale[None, :] + offset[None, :]
-            result_ptr = out_ptr + row * out_row + channel[None, :]
+            offsets = _offsets(row, channel, pixels, out_image, out_channel, out_pixel)
             result = result.to(out_ptr.dtype.element_ty)
-            tl.store(result_ptr, result, mask=mask, eviction_policy="evict_first")
+            tl.store(out_ptr + offsets, result, mask=mask, eviction_policy="evict_first")
 
 
 @triton.jit
 def backward_input(
     grad_ptr, x_ptr, weight_ptr, mean_ptr, rstd_ptr, partial_ptr, sums_ptr, turn_ptr,
-    grad_weight_ptr, grad_bias_ptr, grad_input_ptr, channels, rows, chunks, delay,
-    grad_row, stride_row, out_row, ACC: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
+    grad_weight_ptr, grad_bias_ptr, grad_input_ptr, channels, rows, pixels, chunks, delay,
+    grad_image, grad_channel, grad_pixel, stride_image, stride_channel, stride_pixel,
+    out_image, out_channel, out_pixel,
+    ACC: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """sums [2, channels] of ACC: of grad and of grad * (x - mean)."""
     second, group, chunk = take_turn(turn_ptr, chunks, delay)
@@ -123,9 +133,8 @@ def backward_input(
         channel_mask = channel < channels
         row = chunk * ROWS + tl.arange(0, ROWS)
         mask = (row < rows)[:, None] & channel_mask[None, :]
-        row = row.to(tl.int64)[:, None]
-        grad_tile = grad_ptr + row * grad_row + channel[None, :]
-        x_tile = x_ptr + row * stride_row + channel[None, :]
+        grad_tile = grad_ptr + _offsets(row, channel, pixels, grad_image, grad_channel, grad_pixel)
+        x_tile = x_ptr + _offsets(row, channel, pixels, stride_image, stride_channel, stride_pixel)
         partial_ptr += group.to(tl.int64) * chunks * 2 * BLOCK
         mean = tl.load(mean_ptr + channel, mask=channel_mask, other=0.0).to(ACC)
         if second == 0:
@@ -161,6 +170,6 @@ def backward_input(
             slope *= rstd * rstd
             result = grad - mean_grad[None, :] - (x - mean[None, :]) * slope[None, :]
             result *= scale[None, :]
-            result_ptr = grad_input_ptr + row * out_row + channel[None, :]
+            offsets = _offsets(row, channel, pixels, out_image, out_channel, out_pixel)
             result = result.to(grad_input_ptr.dtype.element_ty)
-            tl.store(result_ptr, result, mask=mask, eviction_policy="evict_first")
+            tl.store(grad_input_ptr + offsets, result, mask=mask, eviction_policy="evict_first")

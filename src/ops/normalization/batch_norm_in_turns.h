@@ -6,22 +6,26 @@
 
 namespace tilewise::ops::channel_norm {
 
-// [rows, channels] whose channels are neighbors.
-struct NeighboringChannels {
-  const Tensor& tensor;
-  int64_t rows;
-  int64_t channels;
-  int64_t stride;  // between rows
+// Strides of a tensor [images, channels, pixels].
+struct View {
+  int64_t image, channel, pixel;
 };
 
-// False if it was no case for it: CPUs, small tensors, too many rows.
-bool normalize_in_turns(const NeighboringChannels& x, const Parameters& parameters,
-                        const Tensor& out, int64_t out_stride, const Tensor& save_mean,
-                        const Tensor& save_rstd);
+// Where channels are neighbors, images and pixels are rows: images, of one pixel each.
+struct Extent {
+  int64_t images, channels, pixels;
+};
+
+// False if it was no case for it: CPUs, small tensors, channels of too many elements, or neither
+// channels nor pixels that are neighbors.
+bool normalize_in_turns(const Tensor& x, const Extent& extent, const View& x_view,
+                        const Parameters& parameters, const Tensor& out, const View& out_view,
+                        const Tensor& save_mean, const Tensor& save_rstd);
 
 // All gradients that are defined; the input's is. `mean` and `rstd` were saved.
-bool gradients_in_turns(const Tensor& grad, int64_t grad_stride, const NeighboringChannels& x,
-                        const Tensor& weight, const Tensor& mean, const Tensor& rstd,
-                        const Gradients& gradients, int64_t out_stride);
+bool gradients_in_turns(const Tensor& grad, const View& grad_view, const Tensor& x,
+                        const Extent& extent, const View& x_view, const Tensor& weight,
+                        const Tensor& mean, const Tensor& rstd, const Gradients& gradients,
+                        const View& out_view);
 
 }  // namespace tilewise::ops::channel_norm

@@ -33,11 +33,6 @@ DType compute_type(const Tensor& tensor) {
   return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
 }
 
-// A tensor as [images, channels, pixels], with strides.
-struct View {
-  int64_t image, channel, pixel;
-};
-
 std::optional<View> find_view(const Tensor& tensor) {
   if (tensor.dim() == 2) return View{tensor.stride(0), tensor.stride(1), 1};
   Dimensions pixels;
@@ -58,6 +53,9 @@ struct Plan {
   LaunchOptions options;
 
   int64_t rows() const { return images * pixels; }
+  Extent extent() const {
+    return outer ? Extent{rows(), channels, 1} : Extent{images, channels, pixels};
+  }
   double count() const { return static_cast<double>(rows()); }
 };
 
@@ -206,10 +204,11 @@ void forward(const Tensor& input, const Parameters& parameters, Statistics stati
   const Plan& plan = x.plan;
   const std::optional<View> out_view = find_view(out);
   if (!fits(plan, out_view)) throw dispatch::Refusal{"norm: strides of the output"};
-  if (statistics == Statistics::batch && plan.outer && x.view.channel == 1 &&
-      out_view->channel == 1 &&
-      normalize_in_turns({x.tensor, plan.rows(), plan.channels, x.view.image}, parameters, out,
-                         row_stride(plan, *out_view).value(), save_mean, save_rstd))
+  if (statistics == Statistics::batch &&
+      normalize_in_turns(
+          x.tensor, plan.extent(), x.view, parameters, out,
+          plan.outer ? View{row_stride(plan, *out_view).value(), out_view->channel, 1} : *out_view,
+          save_mean, save_rstd))
     return;
   const DType acc = compute_type(input);
   const double unbias = plan.count() / (plan.count() - 1.0);
@@ -294,11 +293,9 @@ void backward(const Tensor& grad_out, const Tensor& input, const Tensor& weight,
     out = *found;
     if (plan.outer) out.image = row_stride(plan, out).value();
   }
-  if (statistics == Statistics::given && training && gradients.input.defined() && plan.outer &&
-      x.view.channel == 1 && grad.view.channel == 1 && out.channel == 1 &&
-      gradients_in_turns(grad.tensor, grad.view.image,
-                         {x.tensor, plan.rows(), plan.channels, x.view.image}, weight, mean, rstd,
-                         gradients, out.image))
+  if (statistics == Statistics::given && training && gradients.input.defined() &&
+      gradients_in_turns(grad.tensor, grad.view, x.tensor, plan.extent(), x.view, weight, mean,
+                         rstd, gradients, out))
     return;
   const DType acc = compute_type(input);
   const bool wants_sums = (training && gradients.input.defined()) || gradients.weight.defined() ||

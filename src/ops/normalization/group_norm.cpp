@@ -4,6 +4,7 @@
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
+#include "ops/framework/turns.h"
 
 namespace tilewise::ops {
 namespace {
@@ -208,6 +209,35 @@ struct GroupNorm : PlainOp {
 };
 TILEWISE_OPERATOR(GroupNorm, "native_group_norm");
 
+// The gradient of the input and the sums that those of the parameters need, in one launch that
+// reads memory once. False if it was no case for it: CPUs, small tensors, large images. (16, 512,
+// 64, 64) in bf16 takes 89 us on an H100 with two channels a program, 90 with one, and 125 where a
+// program has a whole group.
+bool input_gradient_in_turns(const Tensor& grad, const Tensor& input, const Tensor& weight,
+                             const Tensor& mean, const Tensor& rstd, const Plan& plan,
+                             const Tensor& sums, const Tensor& grad_input) {
+  static const Kernel kernel("normalization/group_norm_in_turns", "backward_input");
+  constexpr int64_t kChunkBytes = 16384;
+  const int64_t most = kChunkBytes / input.element_size();
+  const int64_t tile_pixels = std::max<int64_t>(next_power_of_2(plan.pixels), 16);
+  if (input.is_cpu() || plan.axis != 0 || tile_pixels > most) return false;
+  const int64_t rows = plan.images * plan.groups;
+  const int64_t tile_channels = std::min(most / tile_pixels, next_power_of_2(plan.depth));
+  const auto turns = find_turns(input, rows, ceil_div(plan.depth, tile_channels),
+                                2 * plan.depth * plan.pixels * input.element_size());
+  if (!turns) return false;
+  const Tensor means = buffer(input, {rows, 2});
+  LaunchOptions options;
+  options.num_warps = 4;
+  options.num_stages = 1;
+  launch(kernel, options, turns->grid(), input, grad, input, weight, mean, rstd, written(sums),
+         written(means), written(turns->counters(input)), written(grad_input), rows, plan.groups,
+         plan.depth, stride(plan.pixels), turns->chunks, turns->delay,
+         stride(plan.depth * plan.stride_channel), stride(plan.stride_channel),
+         constant(compute_type(input)), constant(tile_channels), constant(tile_pixels));
+  return true;
+}
+
 struct GroupNormBackward : PlainOp {
   static const char* refuse(const Tensor& grad_out, const Tensor& input, const Tensor& mean,
                             const Tensor& rstd, OptionalTensor weight, int64_t images,
@@ -237,8 +267,13 @@ struct GroupNormBackward : PlainOp {
     const auto acc = constant(compute_type(input));
     const Tensor sums = buffer(input, {2, images, channels});
     Tensor grad_input, grad_weight, grad_bias;
+    if (mask[0])
+      grad_input =
+          allocate_output(input.sizes(), {}, input.options().memory_format(format_of(input)));
+    const bool takes_turns = mask[0] && input_gradient_in_turns(grad, input, w, dense_mean,
+                                                                dense_rstd, plan, sums, grad_input);
     const bool finds_sums = mask[0] && plan.chunks == 1;
-    if (!finds_sums) {
+    if (!finds_sums && !takes_turns) {
       Grid grid = grid_1d(images * groups);
       grid.y = static_cast<int32_t>(ceil_div(plan.depth, plan.tile_channels));
       launch(channel_sums, plan.options, grid, input, grad, input, dense_mean, written(sums),
@@ -246,9 +281,7 @@ struct GroupNormBackward : PlainOp {
              stride(plan.stride_channel), stride(plan.stride_pixel), acc, constant(plan.axis),
              constant(plan.tile_channels), constant(plan.tile_pixels));
     }
-    if (mask[0]) {
-      grad_input =
-          allocate_output(input.sizes(), {}, input.options().memory_format(format_of(input)));
+    if (mask[0] && !takes_turns) {
       launch(backward_input, plan.options, plan.grid, input, grad, input, w, dense_mean, dense_rstd,
              written(sums), written(grad_input), groups, plan.depth, stride(pixels),
              plan.channels_per_chunk, stride(plan.pixels_per_chunk), stride(plan.stride_image),

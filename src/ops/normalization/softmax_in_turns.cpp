@@ -11,7 +11,8 @@ namespace tilewise::ops {
 namespace {
 
 // A chunk: 16 KiB and 4 warps, so that a thread has 128 bytes under way. Columns: a line of each of
-// 128 rows.
+// 128 rows. Of 30 shapes each for rows of 256 k and for columns of 8192, 128 MiB of bf16 on an
+// H100: 118 us and 134, at best 114 and 134, where reading twice takes 155 and 151.
 constexpr int64_t kChunkBytes = 16384;
 constexpr int64_t kLineBytes = 128;
 constexpr int kWarps = 4;
@@ -46,7 +47,7 @@ bool softmax_in_turns(const at::Tensor& self, int64_t dim, const at::Tensor& out
   launch_options.num_stages = 1;
   launch(kernel, launch_options, turns->grid(), self, self, written(out), written(partial),
          written(totals), written(turns->counters(self)), turns->groups, stride(kept->inner),
-         length, turns->chunks, turns->delay, stride(kept->outer_stride[0]),
+         stride(length), turns->chunks, turns->delay, stride(kept->outer_stride[0]),
          stride(kept->inner_stride[0]), stride(self.stride(axis)), stride(kept->outer_stride[1]),
          stride(kept->inner_stride[1]), stride(out.stride(axis)),
          constant(compute == at::kDouble ? DType::fp64 : DType::fp32), constant(is_log),
