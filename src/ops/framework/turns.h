@@ -22,8 +22,8 @@ struct Turns {
   at::Tensor counters(const at::Tensor& like) const;
 };
 
-// None on CPUs, where the cache holds the tensors anyway, and where it does not hold a few groups.
-// `group_bytes` are those of all tensors that are read twice.
+// None on CPUs, where a GPU's cache holds the tensors or all groups at work anyway, and where it
+// does not hold a few groups. `group_bytes` are those of all tensors that are read twice.
 std::optional<Turns> find_turns(const at::Tensor& self, int64_t groups, int64_t chunks,
                                 int64_t group_bytes);
 
