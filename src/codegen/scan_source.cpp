@@ -12,17 +12,26 @@ class ScanWriter : private TileWriter {
       : TileWriter(variant.lanes_are_last), functions_(functions), variant_(variant) {}
 
   std::string write() {
+    if (looks_back())
+      out_ << "from scan_sort.look_back import numbers, publish, read, take_ticket, wait\n";
     write_head(functions_.module, imports(), parameters());
-    write_kept(variant_.kept_rank);
+    if (looks_back()) {
+      line("ticket = take_ticket(counter)");
+      line("split = ticket // kept");
+      write_kept(variant_.kept_rank, "(ticket % kept)");
+    } else {
+      write_kept(variant_.kept_rank);
+    }
     line("lane = tl.arange(0, LANES)");
     write_bases();
     if (is_whole()) {
       line("first = 0");
       line("last = length");
     } else {
-      line("first = tl.program_id(1).to(length.dtype) * split_length");
-      line("last = tl.minimum(first + split_length, length)");
+      line("first = " + split() + ".to(length.dtype) * split_length");
+      line("last = first + tl.minimum(split_length, length - first)");  // no sum beyond the length
     }
+    only_totals_ = is_totals() || looks_back();
     write_start();
     if (is_chained()) {
       write_chain_loop();
@@ -31,12 +40,20 @@ class ScanWriter : private TileWriter {
       write_loops();
     }
     if (is_totals()) write_totals();
+    if (looks_back()) {
+      write_look_back();
+      only_totals_ = false;
+      write_loops();
+    }
     return out_.str();
   }
 
  private:
   bool is_whole() const { return variant_.pass == ScanPass::whole; }
   bool is_totals() const { return variant_.pass == ScanPass::totals; }
+  bool looks_back() const { return variant_.pass == ScanPass::look_back; }
+  // The number of the program's part of a row.
+  std::string split() const { return looks_back() ? "split" : "tl.program_id(1)"; }
   bool is_chained() const { return variant_.chain > 1 && !is_totals(); }
   int outputs() const { return is_totals() ? 0 : variant_.outputs; }
   Names accumulators() const { return numbered_list("a", variant_.accumulators); }
@@ -54,7 +71,9 @@ class ScanWriter : private TileWriter {
     Names list{"in0"};
     const auto add = [&list](std::string name) { list.push_back(std::move(name)); };
     for (int i = 0; i < outputs(); ++i) add(numbered("out", i));
-    if (!is_whole())
+    if (looks_back())
+      for (const char* name : {"counter", "words", "plane", "row_words", "splits"}) add(name);
+    else if (!is_whole())
       for (int i = 0; i < variant_.accumulators; ++i) add(numbered("totals", i));
     add("kept");
     const int sizes = kept_sizes(variant_.kept_rank, lanes_are_last_);
@@ -67,6 +86,9 @@ class ScanWriter : private TileWriter {
     add("KEPT: tl.constexpr");
     add("LANES: tl.constexpr");
     if (variant_.pass == ScanPass::splits) add("SPLITS: tl.constexpr");
+    if (looks_back())
+      for (const char* name : {"GROUP", "NEIGHBORS", "GROUPS"})
+        add(std::string(name) + ": tl.constexpr");
     return list;
   }
 
@@ -103,7 +125,7 @@ class ScanWriter : private TileWriter {
       return;
     }
     for (int i = 0; i < variant_.accumulators; ++i)
-      line(numbered("a", i) + " = tl.full(" + (is_totals() ? tile_shape() : "(KEPT,)") + ", " +
+      line(numbered("a", i) + " = tl.full(" + (only_totals_ ? tile_shape() : "(KEPT,)") + ", " +
            identity(i) + ", " + accumulator_type(i) + ")");
   }
 
@@ -133,8 +155,10 @@ class ScanWriter : private TileWriter {
   }
 
   void write_load(int u, const std::string& mask) {
+    const bool is_last_reading = looks_back() && !only_totals_;
     line(numbered("x", u) + " = tl.load(in0_base + " + wide(shift(u)) + " * in0_stride" +
-         (mask.empty() ? "" : ", mask=" + mask + ", other=0") + ").to(" +
+         (mask.empty() ? "" : ", mask=" + mask + ", other=0") +
+         (is_last_reading ? ", eviction_policy=\"evict_first\"" : "") + ").to(" +
          type_expression(variant_.compute) + ")");
   }
 
@@ -157,7 +181,7 @@ class ScanWriter : private TileWriter {
   void write_tile(int u, const std::string& mask, bool is_tail) {
     const Names tile = numbered_list("s", variant_.accumulators);
     write_elements(u, shift(u) + " + lane", tile);
-    if (is_totals()) {
+    if (only_totals_) {
       const Names updated = is_tail ? numbered_list("n", variant_.accumulators) : accumulators();
       line(join(updated) + " = " + functions_.merging() + "(" + join(accumulators()) + ", " +
            join(tile) + ")");
@@ -263,6 +287,55 @@ class ScanWriter : private TileWriter {
     line("return " + join({join(other_before), join(other_total)}));
   }
 
+  // The accumulators become what comes before the split; see kernels/scan_sort/look_back.py.
+  void write_look_back() {
+    const int count = variant_.accumulators;
+    int word_count = 0;
+    Names identities;
+    for (int i = 0; i < count; ++i) {
+      word_count += runtime::size_bytes(variant_.accumulator[static_cast<size_t>(i)]) == 8 ? 2 : 1;
+      identities.push_back("tl.cast(" + identity(i) + ", " + accumulator_type(i) + ")");
+    }
+    const Names totals = numbered_list("t", count);
+    const std::string merge = functions_.merging(), words = std::to_string(word_count);
+    const auto each = [count](const char* name) {
+      Names list;
+      for (int i = 0; i < count; ++i)
+        list.push_back(numbered((std::string(name) + "[").c_str(), i) + "]");
+      return list;
+    };
+    const auto merged = [&merge](const Names& earlier, const Names& later) {
+      return merge + "(" + join(earlier) + ", " + join(later) + ")";
+    };
+    line(join(totals) + " = tl.reduce(" + tuple(accumulators()) + ", 1, " + merge + ")");
+    line(join(totals) + " = tl.reduce(" + tuple(totals) + ", 0, " + merge + ")");
+    line("identity = (" + join(identities) + ",)");
+    line("group = split // GROUP");
+    line("own_words = words + program * row_words");
+    line("group_words = own_words + splits");
+    line("publish(own_words + split, plane, (" + join(totals) + ",))");
+    line("groups = group_words + tl.arange(0, GROUPS)");
+    line("groups_mask = tl.arange(0, GROUPS) < group");
+    line("early = read(groups, plane, groups_mask, " + words + ")");
+    line("neighbors = own_words + group * GROUP + tl.arange(0, NEIGHBORS)");
+    line("neighbors_mask = tl.arange(0, NEIGHBORS) < split % GROUP");
+    line("near = read(neighbors, plane, neighbors_mask, " + words + ")");
+    line("near = numbers(wait(near, neighbors, plane, neighbors_mask), neighbors_mask, identity)");
+    line("near = tl.reduce(near, 0, " + merge + ")");
+    line("if split % GROUP == GROUP - 1:");
+    ++depth_;
+    const std::string group_total = merged(each("near"), totals);
+    line("publish(group_words + group, plane, " +
+         (count == 1 ? "(" + group_total + ",)" : group_total) + ")");
+    --depth_;
+    line("far = numbers(wait(early, groups, plane, groups_mask), groups_mask, identity)");
+    line("far = tl.reduce(far, 0, " + merge + ")");
+    line(join(accumulators()) + " = " + merged(each("far"), each("near")));
+    for (int i = 0; i < count; ++i)
+      line(numbered("a", i) + " = tl.full((KEPT,), " + numbered("a", i) + ", " +
+           accumulator_type(i) + ")");
+  }
+
   void write_totals() {
     Names totals = numbered_list("t", variant_.accumulators);
     line(join(totals) + " = tl.reduce(" + tuple(accumulators()) + ", " + lane_axis() + ", " +
@@ -275,6 +348,7 @@ class ScanWriter : private TileWriter {
 
   const ScanFunctions& functions_;
   const ScanVariant& variant_;
+  bool only_totals_ = false;  // what the loops are written for
 };
 
 }  // namespace
@@ -284,7 +358,7 @@ std::string scan_source(const ScanFunctions& functions, const ScanVariant& varia
 }
 
 std::string scan_name(const ScanFunctions& functions, const ScanVariant& variant) {
-  static constexpr const char* kPasses[] = {"", "_totals", "_splits"};
+  static constexpr const char* kPasses[] = {"", "_totals", "_splits", "_look_back"};
   std::string name = "cumulative_" + functions.combine + kPasses[static_cast<int>(variant.pass)] +
                      (variant.lanes_are_last ? "_inner" : "_outer");
   for (int i = 0; i < variant.accumulators; ++i)

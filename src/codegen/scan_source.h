@@ -4,7 +4,8 @@
 //
 // A program walks KEPT rows in tiles of LANES elements: a scan across the lanes of each tile, to
 // which the combination of all tiles before it is added. Few long rows are split over programs:
-// first the totals of all splits, then the scans, each of which combines the totals before it.
+// first the totals of all splits, then the scans, each of which combines the totals before it; in
+// two launches, or in one, in which every program waits for the totals of those before it.
 //
 // With a chain > 1 a lane has that many neighboring elements, each in a tile of its own, and scans
 // them without another lane: what goes across lanes is one total for all of them.
@@ -26,9 +27,10 @@ struct ScanFunctions {
 };
 
 enum class ScanPass : uint8_t {
-  whole,   // rows that are not split
-  totals,  // of every split, to [split, kept]
-  splits,  // what follows the totals
+  whole,      // rows that are not split
+  totals,     // of every split, to [split, kept]
+  splits,     // what follows the totals
+  look_back,  // both in one launch, a row of a split each: lanes_are_last, no chain
 };
 
 struct ScanVariant {
@@ -49,10 +51,14 @@ struct ScanVariant {
 };
 
 // The text of a module with one function `kernel`. Its parameters, in order:
-//   in0; the outputs (but for `totals`); totals0, ... (but for `whole`);
+//   in0; the outputs (but for `totals`); totals0, ... (but for `whole`), for `look_back` a counter
+//   (i32) and `words` (i64), all zero, the distance of the words of a total (`plane`) and of rows,
+//   and the number of splits;
 //   `kept`, sizes of the kept dimensions as in reduction_source; strides of in0, then of every
 //   output, along the kept dimensions; `length` of a row; strides of in0 and every output along it;
-//   `split_length` (but for `whole`); KEPT, LANES and, for `splits`, SPLITS >= their number.
+//   `split_length` (but for `whole`); KEPT, LANES; for `splits`, SPLITS >= their number; for
+//   `look_back`, GROUP, NEIGHBORS >= GROUP and GROUPS >= the number of groups of splits, the latter
+//   not less than a program's threads.
 std::string scan_source(const ScanFunctions& functions, const ScanVariant& variant);
 
 std::string scan_name(const ScanFunctions& functions, const ScanVariant& variant);

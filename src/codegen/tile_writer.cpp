@@ -45,8 +45,8 @@ int TileWriter::kept_sizes(int rank, bool lanes_are_last) {
   return lanes_are_last ? rank - 1 : std::max(1, rank - 1);
 }
 
-void TileWriter::write_kept(int rank) {
-  line("program = tl.program_id(0).to(tl.int64)");
+void TileWriter::write_kept(int rank, const std::string& program) {
+  line("program = " + program + ".to(tl.int64)");
   if (lanes_are_last_) {
     line("row = program * KEPT + tl.arange(0, KEPT)");
     line("kept_mask = row < kept");

@@ -56,7 +56,7 @@ class TileWriter {
   static int kept_sizes(int rank, bool lanes_are_last);
 
   // kept_mask and k0, k1, ...: the program's results. `position`: their number among all.
-  void write_kept(int rank);
+  void write_kept(int rank, const std::string& program = "tl.program_id(0)");
   std::string kept_position() const {
     return lanes_are_last_ ? "row" : "(program // blocks) * kept_size0 + column";
   }

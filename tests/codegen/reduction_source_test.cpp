@@ -103,6 +103,22 @@ TEST(ScanSource, ASplitStartsFromTheTotalsBeforeIt) {
   EXPECT_TRUE(contains(source, "s0 = tl.associative_scan(s0, 1, add)"));
 }
 
+TEST(ScanSource, LookingBackCombinesTheGroupsBeforeASplitAndItsNeighbors) {
+  ScanVariant variant;
+  variant.pass = ScanPass::look_back;
+  variant.outputs = variant.accumulators = 2;
+  variant.is_indexed = true;
+  variant.accumulator = {DType::fp64, DType::i32};
+  variant.identity = {"0", "0"};
+  const std::string source =
+      scan_source({"scan_sort/cumulative", "later_larger", "with_index", "", "larger"}, variant);
+  EXPECT_TRUE(contains(source, "program = (ticket % kept).to(tl.int64)\n"));
+  EXPECT_TRUE(contains(source, "early = read(groups, plane, groups_mask, 3)\n"));
+  EXPECT_TRUE(contains(
+      source, "        publish(group_words + group, plane, larger(near[0], near[1], t0, t1))\n"));
+  EXPECT_TRUE(contains(source, "    a0, a1 = larger(far[0], far[1], near[0], near[1])\n"));
+}
+
 TEST(ScanSource, AChainIsScannedBeforeItsTotalGoesAcrossLanes) {
   ScanVariant variant;
   variant.accumulator[0] = DType::fp32;

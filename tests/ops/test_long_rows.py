@@ -125,6 +125,37 @@ def test_scans_of_long_columns(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_scans_of_few_long_rows(dtype: torch.dtype) -> None:
+    """Each is split over many programs."""
+
+    def maxima(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        values, indices = x.cummax(1)
+        return values, indices.double()
+
+    x = _random(3, 300_001, dtype=dtype)
+    _check(maxima, x, served="cummax")
+    _check(lambda x: x.cumsum(1), x, served="cumsum")
+    _check(lambda x: x.logcumsumexp(1), x, served="logcumsumexp")
+    _check(lambda x: x.cumprod(1), 1 + x / 4096, served="cumprod")
+    _check(lambda x: x.cumsum(1), x[:, ::2], served="cumsum")
+
+
+def test_scans_of_a_long_row_are_equal_from_run_to_run() -> None:
+    x = _random(1, 3_000_017, dtype=torch.float32)
+    with tilewise.use():
+        first, (values, indices) = x.cumsum(1), x.cummax(1)
+        for _ in range(3):
+            assert x.cumsum(1).equal(first)
+            again = x.cummax(1)
+            assert again.values.equal(values) and again.indices.equal(indices)
+        assert x.cumsum_(1).equal(first)
+    large = (_random(2, 200_000, dtype=torch.float64) * 2**50).to(torch.int64)
+    with tilewise.use():
+        actual = large.cumsum(1)
+    assert actual.equal(large.cumsum(1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_log_sums_of_many_long_rows(dtype: torch.dtype) -> None:
     x = _random(140, 5000, dtype=dtype)
     x[1, :3000] = -torch.inf

@@ -21,6 +21,20 @@ constexpr int64_t kCpuGrain = 8192;
 constexpr int64_t kCpuSplits = 8;
 constexpr int64_t kCpuShortestSplit = 16384;
 
+// GPU, split rows: one launch (kernels/scan_sort/look_back.py), whose programs read 32 KiB, wait
+// for what comes before it and read it again, from the cache. cumsum of 64 Mi bf16 on an H100 takes
+// 118 us in a plain kernel of this shape, and 145 at least in two launches, as both read memory (19
+// shapes); a copy takes 95. Of 75 shapes of one launch the fastest take 114 to 115, with a tile as
+// loaded or the scanned one in registers, which is not for all accumulators; 2048 elements on 2
+// warps 293.
+constexpr int64_t kLookBackWarps = 8;
+constexpr int64_t kLookBackSteps = 4;
+constexpr int64_t kLookBackPrograms = 1056;  // fewer steps before fewer programs than these
+constexpr int64_t kGroup = 128;              // 64 and 256 are alike
+constexpr int64_t kMostGroups = 4096;
+// That read the totals of a group, or of all groups: the threads of 8 warps of 64.
+constexpr int64_t kLookBackLanes = 512;
+
 struct ScanTile {
   bool lanes_are_last;
   int64_t kept = 1;
@@ -29,6 +43,7 @@ struct ScanTile {
   int chain = 1;
   int64_t split_length;
   int64_t splits = 1;
+  bool looks_back = false;
   Grid grid;
   LaunchOptions options;
 };
@@ -57,6 +72,20 @@ void choose_chain(ScanTile& tile, const ScanShape& shape) {
   tile.lanes = kLanes;
   tile.kept = std::min<int64_t>(tile.kept, 64 / shape.element_bytes);
   tile.options.num_warps = 4;
+}
+
+// With twice the warps two tiles are as many elements as four were.
+void choose_look_back(ScanTile& tile, const ScanShape& shape, int64_t rows) {
+  const int64_t step = tile.lanes * tile.unroll;
+  tile.looks_back = true;
+  tile.options.num_warps = kLookBackWarps;
+  tile.lanes *= 2;
+  tile.unroll /= 2;
+  const int64_t steps =
+      std::clamp<int64_t>(rows * shape.length / step / kLookBackPrograms, 1, kLookBackSteps);
+  const int64_t shortest = ceil_div(shape.length, kGroup * kMostGroups);
+  tile.split_length = std::max(steps, ceil_div(shortest, step)) * step;
+  tile.splits = ceil_div(shape.length, tile.split_length);
 }
 
 // A function of the shape alone, as for reductions: equal bits on every machine of a kind.
@@ -92,7 +121,10 @@ ScanTile choose_tile(const ScanShape& shape) {
                                : kept / kept0.size * ceil_div(kept0.size, tile.kept);
   tile.split_length = shape.length;
   const int64_t step = tile.lanes * tile.unroll * tile.chain;
-  if (!shape.on_cpu && programs < 132 && shape.length >= 8 * step) {
+  const bool is_split_on_gpu = !shape.on_cpu && programs < 132 && shape.length >= 8 * step;
+  if (is_split_on_gpu && tile.lanes_are_last) {
+    choose_look_back(tile, shape, programs);
+  } else if (is_split_on_gpu) {
     const int64_t splits =
         std::min<int64_t>({1024, ceil_div(1056, programs), shape.length / (2 * step)});
     tile.split_length = ceil_div(ceil_div(shape.length, splits), step) * step;
@@ -102,8 +134,8 @@ ScanTile choose_tile(const ScanShape& shape) {
     tile.split_length = ceil_div(ceil_div(shape.length, kCpuSplits), step) * step;
     tile.splits = ceil_div(shape.length, tile.split_length);
   }
-  tile.grid = grid_1d(programs);
-  tile.grid.y = static_cast<int32_t>(tile.splits);
+  tile.grid = grid_1d(tile.looks_back ? kept * tile.splits : programs);
+  if (!tile.looks_back) tile.grid.y = static_cast<int32_t>(tile.splits);
   tile.options.num_stages = 1;
   tile.options.grain =
       std::max<int64_t>(1, kCpuGrain / std::max<int64_t>(1, tile.split_length * tile.kept));
@@ -146,13 +178,14 @@ void Scan::run(const at::Tensor& self, int64_t dim,
   variant.is_indexed = declaration_.is_indexed;
   variant.has_wide_index = length > INT32_MAX;
   variant.compute = accumulate_type(element_type(compute).value());
-  int64_t accumulator_bytes = 0;
+  int64_t accumulator_bytes = 0, accumulator_words = 0;
   for (size_t i = 0; i < accumulators_; ++i) {
     const Accumulator& accumulator = declaration_.accumulators[i];
     variant.accumulator[i] =
         accumulator_type(accumulator.type, variant.compute, variant.has_wide_index);
     variant.identity[i] = identity_literal(accumulator.identity, variant.accumulator[i]);
     accumulator_bytes += runtime::size_bytes(variant.accumulator[i]);
+    accumulator_words += runtime::size_bytes(variant.accumulator[i]) == 8 ? 2 : 1;
   }
   const ScanTile tile = choose_tile({kept, length, row_strides[0], self.element_size(),
                                      accumulators_, accumulator_bytes, self.is_cpu()});
@@ -162,7 +195,12 @@ void Scan::run(const at::Tensor& self, int64_t dim,
 
   at::Tensor totals;
   int64_t section = 0;  // bytes
-  if (tile.splits > 1) {
+  const int64_t groups = ceil_div(tile.splits, kGroup);
+  if (tile.looks_back) {
+    const int64_t words = ceil_div(accumulator_words * numel(kept) * (tile.splits + groups), 2) * 2;
+    totals = allocate_output({2 + words}, {}, self.options().dtype(at::kLong));
+    totals.zero_();  // 5 us
+  } else if (tile.splits > 1) {
     section = ceil_div(tile.splits * numel(kept) * 8, 16) * 16;
     totals = allocate_output({section * accumulators_}, {}, self.options().dtype(at::kByte));
   }
@@ -174,7 +212,14 @@ void Scan::run(const at::Tensor& self, int64_t dim,
     detail::add(pack, self);
     if (writes)
       for (const at::Tensor* output : outputs) detail::add(pack, written(*output));
-    if (pass != ScanPass::whole)
+    if (pass == ScanPass::look_back) {
+      auto* words = totals.mutable_data_ptr<int64_t>();
+      pack.pointer(words, DType::i32);
+      pack.pointer(words + 2, DType::i64);
+      pack.integer(numel(kept) * (tile.splits + groups));
+      pack.integer(tile.splits + groups);
+      pack.integer(tile.splits);
+    } else if (pass != ScanPass::whole)
       for (size_t i = 0; i < accumulators_; ++i)
         pack.pointer(
             static_cast<char*>(totals.mutable_data_ptr()) + static_cast<int64_t>(i) * section,
@@ -191,12 +236,18 @@ void Scan::run(const at::Tensor& self, int64_t dim,
     pack.constant(pass == ScanPass::totals && self.is_cpu() && tile.lanes_are_last ? 64
                                                                                    : tile.lanes);
     if (pass == ScanPass::splits) pack.constant(next_power_of_2(tile.splits));
+    if (pass == ScanPass::look_back) {
+      pack.constant(kGroup);
+      pack.constant(kLookBackLanes);
+      pack.constant(std::max(next_power_of_2(groups), kLookBackLanes));
+    }
     const Kernel& kernel = kernels_.find(variant, [&] {
       return Kernel(codegen::scan_name(functions_, variant), "kernel",
                     codegen::scan_source(functions_, variant));
     });
     launch_packed(kernel, pack, tile.options, tile.grid, self.device());
   };
+  if (tile.looks_back) return launch_pass(ScanPass::look_back);
   if (tile.splits == 1) return launch_pass(ScanPass::whole);
   launch_pass(ScanPass::totals);
   launch_pass(ScanPass::splits);

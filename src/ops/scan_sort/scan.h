@@ -6,7 +6,8 @@
 //                       .accumulators = {{{Accumulator::compute, "0"}}}}};
 //   cumsum.run(self, dim, {&out}, at::kFloat);
 //
-// One launch, or two for few long rows, which are split. An output may be the input itself.
+// One launch, on a CPU two for few long rows, which are split (on a GPU for few long columns). An
+// output may be the input itself.
 #pragma once
 
 #include <ATen/core/Tensor.h>
