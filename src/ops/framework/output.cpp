@@ -16,10 +16,10 @@ namespace {
 
 constexpr c10::DispatchKeySet kCpuKeys(c10::DispatchKey::CPU);
 
-// A tensor with the strides the operator demands, if the caller's has others.
+// A tensor with the strides the operator demands, if the caller's has others; else undefined.
 at::Tensor proxy_unless_strides_match(const at::Tensor& tensor, at::IntArrayRef sizes,
                                       at::IntArrayRef strides, const at::TensorOptions& options) {
-  if (strides.empty() || tensor.strides() == strides || tensor.numel() == 0) return tensor;
+  if (strides.empty() || tensor.strides() == strides || tensor.numel() == 0) return {};
   return at::empty_strided(sizes, strides, options);
 }
 
@@ -55,24 +55,28 @@ at::Tensor allocate_output(at::IntArrayRef sizes, at::IntArrayRef strides,
   return at::detail::empty_strided_generic(sizes, strides, allocator, keys, dtype);
 }
 
-at::Tensor bind_inplace(const at::Tensor& self, at::IntArrayRef sizes, at::IntArrayRef strides,
-                        const at::TensorOptions& options, bool exact_strides) {
+at::Tensor proxy_of_inplace(const at::Tensor& self, at::IntArrayRef sizes, at::IntArrayRef strides,
+                            const at::TensorOptions& options, bool exact_strides) {
   if (options.dtype() != self.dtype() || options.device() != self.device() || sizes != self.sizes())
     throw dispatch::Refusal{"in-place result does not fit self"};
-  return exact_strides ? proxy_unless_strides_match(self, sizes, strides, options) : self;
+  return exact_strides ? proxy_unless_strides_match(self, sizes, strides, options) : at::Tensor();
 }
 
-at::Tensor bind_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
-                    const at::TensorOptions& options, bool exact_strides) {
+at::Tensor proxy_of_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
+                        const at::TensorOptions& options, bool exact_strides) {
+  fit_out(out, sizes, strides, options);
+  return exact_strides ? proxy_unless_strides_match(out, sizes, strides, options) : at::Tensor();
+}
+
+void fit_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
+             const at::TensorOptions& options) {
   if (options.dtype() != out.dtype() || options.device() != out.device())
     throw dispatch::Refusal{"out= has another dtype or device than the result"};
-  if (at::native::resize_output(out, sizes)) {
-    if (!strides.empty())
-      out.as_strided_(sizes, strides);
-    else if (options.memory_format_opt().has_value())
-      out.unsafeGetTensorImpl()->empty_tensor_restride(*options.memory_format_opt());
-  }
-  return exact_strides ? proxy_unless_strides_match(out, sizes, strides, options) : out;
+  if (!at::native::resize_output(out, sizes)) return;
+  if (!strides.empty())
+    out.as_strided_(sizes, strides);
+  else if (options.memory_format_opt().has_value())
+    out.unsafeGetTensorImpl()->empty_tensor_restride(*options.memory_format_opt());
 }
 
 bool exceeds_caches(const at::TensorBase& output) {

@@ -44,7 +44,7 @@ namespace detail {
 // The outputs of one call. `place` decides what becomes of an output the meta function describes.
 template <class Op, dispatch::Form form>
 struct Bound final : Op {
-  std::array<Tensor, Op::kOutputs> outputs;  // functional: made here; else the caller's or a proxy
+  std::array<Tensor, Op::kOutputs> outputs;  // functional: made here; else a proxy or undefined
   std::array<const Tensor*, Op::kOutputs> given{};  // in-place and out=: the caller's
 
   void place(int64_t index, at::IntArrayRef sizes, at::IntArrayRef strides,
@@ -53,9 +53,9 @@ struct Bound final : Op {
     if constexpr (form == dispatch::Form::functional) {
       outputs[i] = allocate_output(sizes, strides, options);
     } else if constexpr (form == dispatch::Form::inplace) {
-      outputs[i] = bind_inplace(*given[i], sizes, strides, options, exact_strides);
+      outputs[i] = proxy_of_inplace(*given[i], sizes, strides, options, exact_strides);
     } else {
-      outputs[i] = bind_out(*given[i], sizes, strides, options, exact_strides);
+      outputs[i] = proxy_of_out(*given[i], sizes, strides, options, exact_strides);
     }
   }
 
@@ -83,13 +83,13 @@ struct Bound final : Op {
   void run(const MetaArgs&... args) {
     this->meta(args...);
     [&]<size_t... I>(std::index_sequence<I...>) {
-      this->impl(args..., std::as_const(outputs[I])...);
+      this->impl(args..., maybe_get_output(I)...);
     }(std::make_index_sequence<Op::kOutputs>{});
     // On the CPU TensorIterator may have given us temporaries in the common dtype.
     if constexpr (std::is_base_of_v<at::TensorIteratorBase, Op>) this->cast_outputs();
     if constexpr (form != dispatch::Form::functional)
       for (size_t i = 0; i < outputs.size(); ++i)
-        if (!outputs[i].is_same(*given[i])) given[i]->copy_(outputs[i]);
+        if (outputs[i].defined()) given[i]->copy_(outputs[i]);
   }
 };
 

@@ -21,8 +21,10 @@ struct FusedIterator final : at::TensorIteratorBase {
   void set_output_raw_strided(int64_t index, at::IntArrayRef sizes, at::IntArrayRef strides,
                               at::TensorOptions options TILEWISE_NAMES_PARAMETER) override {
     const auto i = static_cast<size_t>(index);
-    outputs[i] = given_[i].defined() ? bind_out(given_[i], sizes, strides, options, false)
-                                     : allocate_output(sizes, strides, options);
+    if (given_[i].defined())
+      fit_out(given_[i], sizes, strides, options);
+    else
+      outputs[i] = allocate_output(sizes, strides, options);
     at::TensorIteratorBase::set_output_raw_strided(index, sizes, strides,
                                                    options TILEWISE_NAMES_ARGUMENT);
   }

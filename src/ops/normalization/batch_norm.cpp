@@ -90,9 +90,10 @@ Outputs run_forward(const Tensor& input, OptionalTensor weight, OptionalTensor b
       keeps_strides ? options : options.memory_format(input.suggest_memory_format());
   Outputs outputs;
   if (given != nullptr) {
-    outputs.out = bind_out(*(*given)[0], input.sizes(), strides, out_options, false);
-    outputs.mean = bind_out(*(*given)[1], {count}, {}, statistics_options, false);
-    outputs.rstd = bind_out(*(*given)[2], {count}, {}, statistics_options, false);
+    fit_out(*(*given)[0], input.sizes(), strides, out_options);
+    fit_out(*(*given)[1], {count}, {}, statistics_options);
+    fit_out(*(*given)[2], {count}, {}, statistics_options);
+    outputs = {*(*given)[0], *(*given)[1], *(*given)[2]};
     if (outputs.out.is_alias_of(input)) throw dispatch::Refusal{"batch_norm in place"};
   } else {
     outputs.out = allocate_output(input.sizes(), strides, out_options);
@@ -236,7 +237,7 @@ struct WithUpdateOut : WithUpdate {
                       Tensor& out, Tensor& save_mean, Tensor& save_invstd, Tensor& reserve) {
     NativeBatchNormOut::call(input, weight, bias, running_mean, running_var, true, momentum, eps,
                              out, save_mean, save_invstd);
-    bind_out(reserve, {0}, {}, reserve.options(), false);
+    fit_out(reserve, {0}, {}, reserve.options());
     return {out, save_mean, save_invstd, reserve};
   }
 };
