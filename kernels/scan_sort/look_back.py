@@ -9,6 +9,9 @@ begun, and those for none behind them: no launch can hang, whatever else occupie
 
 A word has 32 bits of a total and, above them, whether it was published: accesses to memory need no
 order among each other. Words are zero when the launch begins; those of a total are `plane` apart.
+
+No read has fewer lanes than a program has threads: copies of a lane in several threads could see
+different words, of which the one that was published would end the wait of all.
 """
 
 import triton
