@@ -50,6 +50,7 @@ CASES: dict[str, Case] = {
     "log_softmax": (lambda x: torch.log_softmax(x, -1), 2),
     "safe_softmax": (lambda x: aten._safe_softmax(x, -1), 2),
     "softmax_backward": (lambda x: aten._softmax_backward_data(x, x, -1, x.dtype), 3),
+    "softmax_backward_columns": (lambda x: aten._softmax_backward_data(x, x, 0, x.dtype), 3),
     "log_softmax_backward": (lambda x: aten._log_softmax_backward_data(x, x, -1, x.dtype), 3),
     "cumsum_rows": (lambda x: x.cumsum(-1), 2),
     "cumsum_columns": (lambda x: x.cumsum(0), 2),
@@ -66,6 +67,7 @@ SHAPED: dict[str, tuple[tuple[int, ...], Case]] = {
     "softmax_short_rows": ((1 << 19, 128), CASES["softmax"]),
     "softmax_of_a_vocabulary": ((2048, 32000), CASES["softmax"]),
     "softmax_256k": ((256, 1 << 18), CASES["softmax"]),
+    "softmax_backward_256k": ((256, 1 << 18), CASES["softmax_backward"]),
     "softmax_one_row_256k": ((1, 1 << 18), CASES["softmax"]),
     "cumsum_one_long_row": ((1, 1 << 26), CASES["cumsum_rows"]),
 }

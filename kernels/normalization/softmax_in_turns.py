@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""softmax and log_softmax of rows that fit no program, which are read twice but come from memory
-once: see Note [Second reading] in common/turns.py. GPUs only.
+"""softmax and log_softmax, forward and backward, of rows that fit no program, which are read twice
+but come from memory once: see Note [Second reading] in common/turns.py. GPUs only.
 
-x, out [outer, length, inner]. A group is BLOCK neighbors of `inner` (AXIS 0), or one row whose
-elements are neighbors (AXIS 1, BLOCK 1); a chunk of it LANES elements of each row. partial is
+All tensors are [outer, length, inner]. A group is BLOCK neighbors of `inner` (AXIS 0), or one row
+whose elements are neighbors (AXIS 1, BLOCK 1); a chunk of it LANES elements of each row. partial is
 [groups, chunks, 2, BLOCK] of ACC, totals [groups, 2, BLOCK]: maxima and sums.
 """
 
@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 
 from common.turns import arrive, take_turn, wait_for
-from normalization.softmax import _result
+from normalization.softmax import _gradient, _result
 from reduction.log_sum_exp import finite
 
 
@@ -40,6 +40,14 @@ def _combine(partial_ptr, totals_ptr, chunks, ACC: tl.constexpr, BLOCK: tl.const
 
 
 @triton.jit
+def _offsets(outer, kept, lane, stride_outer, stride_inner, stride_step, AXIS: tl.constexpr):
+    """Of a tile whose lanes run along dimension AXIS."""
+    offsets = tl.expand_dims(kept.to(tl.int64) * stride_inner, AXIS)
+    offsets += tl.expand_dims(lane.to(tl.int64) * stride_step, 1 - AXIS)
+    return outer.to(tl.int64) * stride_outer + offsets
+
+
+@triton.jit
 def forward(
     x_ptr, out_ptr, partial_ptr, totals_ptr, turn_ptr, groups, inner, length, chunks, delay,
     x_outer, x_inner, x_step, out_outer, out_inner, out_step,
@@ -50,13 +58,12 @@ def forward(
     second, group, chunk = take_turn(turn_ptr, chunks, delay)
     if (group >= 0) & (group < groups):
         blocks = tl.cdiv(inner, BLOCK)
-        outer = (group // blocks).to(tl.int64)
+        outer = group // blocks
         kept = (group % blocks) * BLOCK + tl.arange(0, BLOCK)
         lane = chunk * LANES + tl.arange(0, LANES)
         kept_mask = tl.expand_dims(kept < inner, AXIS)
         mask = tl.expand_dims(lane < length, 1 - AXIS) & kept_mask
-        x_tile = x_ptr + outer * x_outer + tl.expand_dims(kept.to(tl.int64) * x_inner, AXIS)
-        x_tile += tl.expand_dims(lane.to(tl.int64) * x_step, 1 - AXIS)
+        x_tile = x_ptr + _offsets(outer, kept, lane, x_outer, x_inner, x_step, AXIS)
         block = tl.arange(0, BLOCK)
         totals_ptr += group * 2 * BLOCK
         partial_ptr += group.to(tl.int64) * chunks * 2 * BLOCK
@@ -79,8 +86,55 @@ def forward(
             result = _result(
                 x.to(ACC), tl.expand_dims(maximum, AXIS), tl.expand_dims(total, AXIS), LOG, SAFE
             )
-            offsets = tl.expand_dims(kept.to(tl.int64) * out_inner, AXIS)
-            offsets += tl.expand_dims(lane.to(tl.int64) * out_step, 1 - AXIS)
+            offsets = _offsets(outer, kept, lane, out_outer, out_inner, out_step, AXIS)
             result = result.to(out_ptr.dtype.element_ty)
-            result_ptr = out_ptr + outer * out_outer + offsets
-            tl.store(result_ptr, result, mask=mask, eviction_policy="evict_first")
+            tl.store(out_ptr + offsets, result, mask=mask, eviction_policy="evict_first")
+
+
+@triton.jit
+def backward(
+    grad_ptr, out_ptr, grad_input_ptr, partial_ptr, totals_ptr, turn_ptr, groups, inner, length,
+    chunks, delay, grad_outer, grad_inner, grad_step, out_outer, out_inner, out_step,
+    input_outer, input_inner, input_step,
+    ACC: tl.constexpr, LOG: tl.constexpr, AXIS: tl.constexpr, LANES: tl.constexpr,
+    BLOCK: tl.constexpr,
+):  # fmt: skip
+    """partial [groups, chunks, BLOCK] and totals [groups, BLOCK]: the sums of a row."""
+    second, group, chunk = take_turn(turn_ptr, chunks, delay)
+    if (group >= 0) & (group < groups):
+        blocks = tl.cdiv(inner, BLOCK)
+        outer = group // blocks
+        block = tl.arange(0, BLOCK)
+        kept = (group % blocks) * BLOCK + block
+        lane = chunk * LANES + tl.arange(0, LANES)
+        kept_mask = tl.expand_dims(kept < inner, AXIS)
+        mask = tl.expand_dims(lane < length, 1 - AXIS) & kept_mask
+        grad_tile = grad_ptr + _offsets(outer, kept, lane, grad_outer, grad_inner, grad_step, AXIS)
+        out_tile = out_ptr + _offsets(outer, kept, lane, out_outer, out_inner, out_step, AXIS)
+        totals_ptr += group * BLOCK
+        partial_ptr += group.to(tl.int64) * chunks * BLOCK
+        if second == 0:
+            grad = tl.load(grad_tile, mask=mask, other=0.0, eviction_policy="evict_last").to(ACC)
+            if not LOG:
+                grad *= tl.load(out_tile, mask=mask, other=0.0, eviction_policy="evict_last").to(
+                    ACC
+                )
+            tl.store(partial_ptr + chunk * BLOCK + block, tl.sum(grad, AXIS))
+            if arrive(turn_ptr, group) == chunks - 1:
+                total = tl.zeros((64, BLOCK), ACC)
+                for start in range(0, chunks, 64):
+                    index = start + tl.arange(0, 64)
+                    in_chunks = (index < chunks)[:, None] & (block >= 0)[None, :]
+                    pointers = partial_ptr + (index * BLOCK)[:, None] + block[None, :]
+                    total += tl.load(pointers, mask=in_chunks, other=0.0, cache_modifier=".cg")
+                tl.store(totals_ptr + block, tl.sum(total, 0))
+                arrive(turn_ptr, group)
+        else:
+            grad = tl.load(grad_tile, mask=mask, other=0.0, eviction_policy="evict_first").to(ACC)
+            result = tl.load(out_tile, mask=mask, other=0.0, eviction_policy="evict_first").to(ACC)
+            wait_for(turn_ptr, group, chunks + 1)
+            row_total = tl.load(totals_ptr + block, cache_modifier=".cg")
+            result = _gradient(grad, result, tl.expand_dims(row_total, AXIS), LOG)
+            offsets = _offsets(outer, kept, lane, input_outer, input_inner, input_step, AXIS)
+            result = result.to(grad_input_ptr.dtype.element_ty)
+            tl.store(grad_input_ptr + offsets, result, mask=mask, eviction_policy="evict_first")

@@ -83,6 +83,38 @@ def test_softmax_kernel(
         assert again.nan_to_num().equal(actual.nan_to_num())
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(
+    ("dtype", "log"), [(dtype, False) for dtype in DTYPES] + [(torch.float32, True)]
+)
+def test_softmax_backward_kernel(
+    kernels: Callable[[str], ModuleType], dtype: torch.dtype, log: bool, axis: int
+) -> None:
+    module = kernels("normalization.softmax_in_turns")
+    outer, length, inner, delay = 3, 700, 45, 2
+    lanes, block = (64, 16) if axis == 0 else (128, 1)
+    x, grad = (_random(2, outer, length, inner, dtype=dtype)[i] for i in (0, 1))
+    if axis == 1:
+        x, grad = (t.transpose(1, 2).contiguous().transpose(1, 2) for t in (x, grad))
+    out = (torch.log_softmax if log else torch.softmax)(x, 1)
+    groups, chunks = outer * triton.cdiv(inner, block), triton.cdiv(length, lanes)
+    options = {"device": x.device, "dtype": _accumulator(dtype)}
+    partial = torch.empty(groups * chunks * block, **options)
+    totals, grad_input = torch.empty(groups * block, **options), torch.empty_like(x)
+    turns = torch.zeros(1 + groups, dtype=torch.int32, device=x.device)
+    module.backward[(2 * (groups + delay) * chunks,)](
+        grad, out, grad_input, partial, totals, turns, groups, inner, length, chunks, delay,
+        *(t.stride(i) for t in (grad, out, grad_input) for i in (0, 2, 1)),
+        ACC=tl.float64 if dtype == torch.float64 else tl.float32,
+        LOG=log, AXIS=axis, LANES=lanes, BLOCK=block,
+    )  # fmt: skip
+    backward = torch.ops.aten._log_softmax_backward_data if log else (
+        torch.ops.aten._softmax_backward_data
+    )  # fmt: skip
+    exact = backward(grad.double(), out.double(), 1, torch.float64)
+    torch.testing.assert_close(grad_input, exact.to(dtype))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("shape", "block", "delay"),
@@ -171,6 +203,14 @@ def _check_served(
         assert (a - e).abs().max() <= allowed
 
 
+def _softmax_backward(grad: torch.Tensor, out: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return (torch.ops.aten._softmax_backward_data(grad, out, 1, grad.dtype),)
+
+
+def _log_softmax_backward(grad: torch.Tensor, out: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return (torch.ops.aten._log_softmax_backward_data(grad, out, 1, grad.dtype),)
+
+
 @on_gpu
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_long_rows_and_columns(dtype: torch.dtype) -> None:
@@ -182,6 +222,11 @@ def test_long_rows_and_columns(dtype: torch.dtype) -> None:
     _check_served("_safe_softmax", lambda x: (torch.ops.aten._safe_softmax(x, -1),), rows)
     _check_served("_softmax", lambda x: (torch.softmax(x, 1),), columns)
     _check_served("_log_softmax", lambda x: (torch.log_softmax(x, 1),), columns)
+    for x in (_random(97, 300_001, dtype=dtype), columns):
+        out, grad = torch.softmax(x.double(), 1).to(dtype), x.cos()
+        log_out = torch.log_softmax(x.double(), 1).to(dtype)
+        _check_served("_softmax_backward_data", _softmax_backward, grad, out)
+        _check_served("_log_softmax_backward_data", _log_softmax_backward, grad, log_out)
 
 
 @on_gpu

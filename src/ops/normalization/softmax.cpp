@@ -181,9 +181,11 @@ void backward(const Tensor& grad, const Tensor& output, int64_t dim, const Tenso
   if (grad_input.numel() == 0) return;
   const at::ScalarType compute = compute_dtype(output);
   const Rows rows({&grad, &output, &grad_input}, dim);
+  const SoftmaxTile tile = choose_tile(rows, output);
+  if (!tile.holds_row && softmax_backward_in_turns(grad, output, dim, grad_input, is_log, compute))
+    return;
   if (is_few_long_rows(rows, output.is_cpu()))
     return backward_in_parts(grad, output, dim, grad_input, is_log, compute);
-  const SoftmaxTile tile = choose_tile(rows, output);
   (tile.holds_row ? in_tile : in_loop)
       .launch({{&grad}, {&output}, {&grad_input, true}}, rows, tile, literals(compute, is_log));
 }

@@ -10,4 +10,8 @@ namespace tilewise::ops {
 bool softmax_in_turns(const at::Tensor& self, int64_t dim, const at::Tensor& out, bool is_log,
                       bool is_safe, at::ScalarType compute);
 
+// The same for the gradient of the input.
+bool softmax_backward_in_turns(const at::Tensor& grad, const at::Tensor& output, int64_t dim,
+                               const at::Tensor& grad_input, bool is_log, at::ScalarType compute);
+
 }  // namespace tilewise::ops
