@@ -28,13 +28,18 @@ CALLS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "loss": lambda x, w: F.cross_entropy(x, torch.arange(len(x), device="cuda") % x.shape[1]),
     "lists": lambda x, w: torch._foreach_add([x, w], 2.0)[0],
     "fused": lambda x, w: TF.swiglu(x, w.expand_as(x)),
+    "rows in turns": lambda x, w: F.softmax(x, 1),
+    "columns in turns": lambda x, w: F.batch_norm(x.view(-1, 1000), None, None, training=True),
+    "long scan": lambda x, w: x.view(-1).cumsum(0),
 }
+LARGE = {"rows in turns", "columns in turns", "long scan"}  # larger than a GPU's cache
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_replay_computes_anew(name: str) -> None:
     call = CALLS[name]
-    x, w = torch.randn(64, 3000, device="cuda"), torch.rand(3000, device="cuda")
+    shape = (64, 500_000) if name in LARGE else (64, 3000)
+    x, w = torch.randn(shape, device="cuda"), torch.rand(shape[1], device="cuda")
     with tilewise.use(strict=True):
         side = torch.cuda.Stream()
         with torch.cuda.stream(side):
@@ -44,7 +49,7 @@ def test_a_replay_computes_anew(name: str) -> None:
         with torch.cuda.graph(graph):
             captured = call(x, w)
         for _ in range(3):
-            x.copy_(torch.randn(64, 3000, device="cuda"))
+            x.copy_(torch.randn(shape, device="cuda"))
             graph.replay()
             torch.testing.assert_close(captured, call(x, w), rtol=0, atol=0)
 
