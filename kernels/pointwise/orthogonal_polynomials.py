@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import on_gpu
+from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import any_lane, quotient
 
 
@@ -43,7 +43,7 @@ def _alternate(n, value):
 
 
 @triton.jit
-def _by_recurrence(x2, first, n):
+def _recurrence(x2, first, n):
     """p_k = x2 p_(k-1) - p_(k-2), from 1 and `first`; NaN ends it."""
     p = tl.full(first.shape, 1.0, first.dtype)
     q = first
@@ -56,6 +56,14 @@ def _by_recurrence(x2, first, n):
         k += 1.0
         active = active & (n >= k) & (q == q)
     return tl.where(n < 1, 1.0, q)
+
+
+@triton.jit
+def _by_recurrence(x2, first, n):
+    if on_gpu():
+        return map_lanes(_recurrence, x2, first, n)
+    else:
+        return _recurrence(x2, first, n)
 
 
 # x and n arrive in one shape from here on; FROM: the order from which on angles are used.
@@ -158,17 +166,17 @@ def shifted_chebyshev_w(x, n):
 
 
 @triton.jit
-def _hermite(x, n, SCALE: tl.constexpr):
-    """p_k = SCALE (x p_(k-1) - (k - 1) p_(k-2)); NaN beyond the order from which all overflows."""
+def _hermite(x, n, scale):
+    """p_k = scale (x p_(k-1) - (k - 1) p_(k-2)); NaN beyond the order from which all overflows."""
     limit: tl.constexpr = 512 if x.dtype == tl.float64 else 128
     whole = _saturated_order(n)
     p = tl.full(x.shape, 1.0, x.dtype)
-    first = SCALE * x
+    first = scale * x
     q = first
     k = 1.0
     active = (whole > k) & (whole <= limit)
     while any_lane(active):
-        r = first * q - (SCALE * k) * p
+        r = first * q - (scale * k) * p
         p = tl.where(active, q, p)
         q = tl.where(active, r, q)
         k += 1.0
@@ -178,20 +186,27 @@ def _hermite(x, n, SCALE: tl.constexpr):
 
 
 @triton.jit
-def hermite_h(x, n):
+def _hermite_of_scale(x, n, SCALE: tl.constexpr):
     x, n = tl.broadcast(x, n)
-    return _hermite(x, n, 2.0)
+    scale = tl.full(x.shape, SCALE, x.dtype)
+    if on_gpu():
+        return map_lanes(_hermite, x, n, scale)
+    else:
+        return _hermite(x, n, scale)
+
+
+@triton.jit
+def hermite_h(x, n):
+    return _hermite_of_scale(x, n, 2.0)
 
 
 @triton.jit
 def hermite_he(x, n):
-    x, n = tl.broadcast(x, n)
-    return _hermite(x, n, 1.0)
+    return _hermite_of_scale(x, n, 1.0)
 
 
 @triton.jit
-def laguerre_l(x, n):
-    x, n = tl.broadcast(x, n)
+def _laguerre(x, n):
     whole = _order(n)
     p = tl.full(x.shape, 1.0, x.dtype)
     q = 1 - x
@@ -209,8 +224,16 @@ def laguerre_l(x, n):
 
 
 @triton.jit
-def legendre_p(x, n):
+def laguerre_l(x, n):
     x, n = tl.broadcast(x, n)
+    if on_gpu():
+        return map_lanes(_laguerre, x, n)
+    else:
+        return _laguerre(x, n)
+
+
+@triton.jit
+def _legendre(x, n):
     # Within [-1, 1] the recurrence would not end.
     whole = tl.where(tl.abs(x) <= 1, _order(n), _saturated_order(n))
     p = tl.full(x.shape, 1.0, x.dtype)
@@ -227,3 +250,12 @@ def legendre_p(x, n):
     result = tl.where(whole < 1, 1.0, q)
     result = tl.where(x == 1, 1.0, tl.where(x == -1, _alternate(whole, 1.0), result))
     return tl.where(whole < 0, 0.0, result)
+
+
+@triton.jit
+def legendre_p(x, n):
+    x, n = tl.broadcast(x, n)
+    if on_gpu():
+        return map_lanes(_legendre, x, n)
+    else:
+        return _legendre(x, n)

@@ -421,9 +421,7 @@ def _zeta_of_valid(s, q):
 
 
 @triton.jit
-def zeta(s, q):
-    """Hurwitz: the sum of (q + k)^-s. f32 too is computed in f64, as ATen's on the CPU."""
-    s, q = tl.broadcast(s, q)
+def _zeta(s, q):
     wide_s = s.to(tl.float64)
     wide_q = q.to(tl.float64)
     is_pole = (wide_q <= 0) & (wide_q == tl.floor(wide_q))
@@ -436,6 +434,16 @@ def zeta(s, q):
     # ATen asks whether s is 1, is less, and q a pole, in this order: it decides for NaN.
     is_infinite = (wide_s == 1) | (is_pole & ~(wide_s < 1))
     return tl.where(is_infinite, float("inf"), total).to(s.dtype)
+
+
+@triton.jit
+def zeta(s, q):
+    """Hurwitz: the sum of (q + k)^-s. f32 too is computed in f64, as ATen's on the CPU."""
+    s, q = tl.broadcast(s, q)
+    if on_gpu():
+        return map_lanes(_zeta, s, q)
+    else:
+        return _zeta(s, q)
 
 
 @triton.jit

@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
+from common.target import map_lanes, on_gpu
 from pointwise.arithmetic import any_lane
 from pointwise.series import polynomial
 from pointwise.special_gamma import lgamma, lgamma_of_1_plus
@@ -240,28 +241,64 @@ def _upper_of_small(a, x):
 
 
 @triton.jit
+def _prefactor(a, x):
+    return libdevice.exp(a * libdevice.log(x) - x - lgamma(a))
+
+
+@triton.jit
+def _is_close(a, x):
+    return (a > 20) & (tl.abs(x - a) < 0.3 * a)
+
+
+@triton.jit
+def _of_valid(a, x, valid, PRECISION: tl.constexpr, IS_UPPER: tl.constexpr):
+    """All formulas, of which each lane takes one."""
+    is_close = _is_close(a, x)
+    is_small = x <= a + 1
+    prefactor = _prefactor(a, x)
+    lower = prefactor / a * _series(a, x, valid & is_small & ~is_close, PRECISION)
+    upper = prefactor * _continued_fraction(a, tl.where(is_small, a + 2, x),
+                                            valid & ~is_small & ~is_close, PRECISION)  # fmt: skip
+    if IS_UPPER:
+        result = tl.where(is_small, 1 - lower, upper)
+        result = tl.where((x <= 1.1) & (a < 1.1), _upper_of_small(a, x), result)
+    else:
+        result = tl.where(is_small, lower, 1 - upper)
+    return tl.where(is_close, _asymptotic(a, x, IS_UPPER), result)
+
+
+@triton.jit
+def _of_one(a, x, PRECISION: tl.constexpr, IS_UPPER: tl.constexpr):
+    """The same on a GPU, whose lanes branch: the formula of one lane alone."""
+    if _is_close(a, x):
+        result = _asymptotic(a, x, IS_UPPER)
+    elif x > a + 1:
+        result = _prefactor(a, x) * _continued_fraction(a, x, a == a, PRECISION)
+        if not IS_UPPER:
+            result = 1 - result
+    elif IS_UPPER & (x <= 1.1) & (a < 1.1):
+        result = _upper_of_small(a, x)
+    else:
+        result = _prefactor(a, x) / a * _series(a, x, a == a, PRECISION)
+        if IS_UPPER:
+            result = 1 - result
+    return result
+
+
+@triton.jit
 def _incomplete_gamma(a_in, x_in, IS_UPPER: tl.constexpr):
-    a_in, x_in = tl.broadcast(a_in, x_in)
     a_wide = a_in.to(tl.float64)
     x_wide = x_in.to(tl.float64)
     inf = float("inf")
     valid = (a_wide > 0) & (x_wide > 0) & (a_wide < inf) & (x_wide < inf)
     a = tl.where(valid, a_wide, 1.0)
     x = tl.where(valid, x_wide, 1.0)
-    is_close = (a > 20) & (tl.abs(x - a) < 0.3 * a)
-    is_small = x <= a + 1
     # f32 rounds away what is smaller.
     precision: tl.constexpr = 1.1e-16 if a_in.dtype == tl.float64 else 1e-10
-    prefactor = libdevice.exp(a * libdevice.log(x) - x - lgamma(a))
-    lower = prefactor / a * _series(a, x, valid & is_small & ~is_close, precision)
-    upper = prefactor * _continued_fraction(a, tl.where(is_small, a + 2, x),
-                                            valid & ~is_small & ~is_close, precision)  # fmt: skip
-    if IS_UPPER:
-        result = tl.where(is_small, 1 - lower, upper)
-        result = tl.where((x <= 1.1) & (a < 1.1), _upper_of_small(a, x), result)
+    if on_gpu():
+        result = _of_one(a, x, precision, IS_UPPER)
     else:
-        result = tl.where(is_small, lower, 1 - upper)
-    result = tl.where(is_close, _asymptotic(a, x, IS_UPPER), result)
+        result = _of_valid(a, x, valid, precision, IS_UPPER)
     at_zero = 1.0 if IS_UPPER else 0.0
     at_infinity = 0.0 if IS_UPPER else 1.0
     nan = float("nan")
@@ -274,10 +311,28 @@ def _incomplete_gamma(a_in, x_in, IS_UPPER: tl.constexpr):
 
 
 @triton.jit
-def igamma(a, x):
+def _igamma(a, x):
     return _incomplete_gamma(a, x, False)
 
 
 @triton.jit
-def igammac(a, x):
+def _igammac(a, x):
     return _incomplete_gamma(a, x, True)
+
+
+@triton.jit
+def igamma(a, x):
+    a, x = tl.broadcast(a, x)
+    if on_gpu():
+        return map_lanes(_igamma, a, x)
+    else:
+        return _igamma(a, x)
+
+
+@triton.jit
+def igammac(a, x):
+    a, x = tl.broadcast(a, x)
+    if on_gpu():
+        return map_lanes(_igammac, a, x)
+    else:
+        return _igammac(a, x)

@@ -30,10 +30,18 @@ CONSTANTS = {
 ON_INTEGERS = ("bitwise:", "float8:decode", "float8:convert", "division:greatest", "division:least")
 
 
+def _declarations() -> str:
+    return "".join(path.read_text() for path in sorted(SOURCES.glob("pointwise/*.cpp")))
+
+
 def _declared() -> list[str]:
     """ "activation:gelu" of every declaration in C++."""
-    text = "".join(path.read_text() for path in sorted(SOURCES.glob("pointwise/*.cpp")))
-    return sorted(set(re.findall(r'"(\w+:\w+)"', text)))
+    return sorted(set(re.findall(r'"(\w+:\w+)"', _declarations())))
+
+
+def _lanes(name: str) -> int:
+    """Of a tile, as src/ops/framework/pointwise_tiles.cpp chooses it."""
+    return 128 if re.search(f'"{name}"[^\n]*kIterates', _declarations()) else 1024
 
 
 def _definition(name: str) -> ast.FunctionDef:
@@ -56,6 +64,7 @@ def _request(name: str, dtype: str) -> Request:
               if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]  # fmt: skip
     count = len(tuples[0].value.elts) if tuples else 1
     arguments, inputs = [], 0
+    lanes = _lanes(name)
     for argument in definition.args.args:
         if argument.annotation is not None:
             arguments.append(CONSTANTS[argument.arg])
@@ -70,7 +79,7 @@ def _request(name: str, dtype: str) -> Request:
         "",
         "@triton.jit",
         f"def kernel({', '.join(pointers)}):",
-        "    index = tl.program_id(0) * 1024 + tl.arange(0, 1024)",
+        f"    index = tl.program_id(0) * {lanes} + tl.arange(0, {lanes})",
         f"    {', '.join(f'y{i}' for i in range(count))} = {function}({', '.join(arguments)})",
     ]
     lines += [f"    tl.store(out{i} + index, y{i}.to(tl.{dtype}))" for i in range(count)]

@@ -41,12 +41,30 @@ def _pairs(scale: float) -> Tensors:
     return x * torch.exp(scale * y), y.roll(1) * torch.exp(scale * x.roll(2))
 
 
+def _grid(x: torch.Tensor, y: torch.Tensor) -> Tensors:
+    """All pairs."""
+    return tuple(t.flatten() for t in torch.meshgrid(x, y, indexing="ij"))
+
+
+def _positive(low: float, high: float) -> torch.Tensor:
+    return torch.logspace(low, high, 16, dtype=torch.float64).float()
+
+
+def _one_by_one(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Kernels of single numbers: of a tile, a CPU would compile every lane's loops on their own."""
+    return lambda x, y: torch.stack(
+        [function(a.expand(8), b.expand(8))[0] for a, b in zip(x, y, strict=True)]
+    )
+
+
 # Name -> function, its arguments, the error allowed in ulp, and absolutely where results cancel.
 CASES: dict[str, tuple[Callable[..., torch.Tensor], Callable[[], Tensors], float, float]] = {
     "atan": (torch.atan, lambda: (_spread(-30, 38),), 4, 0),
     "atan2": (torch.atan2, lambda: _pairs(3), 4, 0),
     "asinh": (torch.asinh, lambda: (_spread(-30, 38),), 4, 0),
     "atanh": (torch.atanh, lambda: (_spread(-30, -1e-7),), 4, 0),
+    "chebyshev_t": (torch.special.chebyshev_polynomial_t,
+                    lambda: _grid(_line(-2, 2)[::100], torch.arange(-1.0, 12)), 40, 4e-6),
     "digamma, x > 0": (torch.digamma, lambda: (_spread(-30, 30).abs(),), 4, 6e-7),
     "digamma, x < 0": (torch.digamma, lambda: (_line(-7.9, -0.1),), 500, 6e-7),
     "elu": (torch.nn.functional.elu, lambda: (_spread(-30, 1.5),), 4, 0),
@@ -60,6 +78,12 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], Callable[[], Tensors], float
         2,
         4e-7,
     ),
+    "igamma": (_one_by_one(torch.special.gammainc),
+               lambda: _grid(_positive(-3, 3), _positive(-3, 3)), 1, 0),
+    "igammac": (_one_by_one(torch.special.gammaincc),
+                lambda: _grid(_positive(-3, 3), _positive(-3, 3)), 1, 0),
+    "legendre_p": (torch.special.legendre_polynomial_p,
+                   lambda: _grid(_line(-1, 1)[::100], torch.arange(-1.0, 12)), 8, 2e-6),
     "lgamma, x > 0": (torch.lgamma, lambda: (_spread(-30, 30).abs(),), 6, 0),
     "lgamma, x < 0": (torch.lgamma, lambda: (_line(-7.9, -0.1),), 6, 4e-6),
     "polygamma": (lambda x: torch.polygamma(1, x), lambda: (_spread(-15, 30).abs(),), 6, 0),
@@ -67,6 +91,10 @@ CASES: dict[str, tuple[Callable[..., torch.Tensor], Callable[[], Tensors], float
     "pow of negative": (lambda x, y: torch.pow(-x.abs(), (3 * y).round()), lambda: _pairs(0.5), 4,
                         1e-37),
     "sinh": (torch.sinh, lambda: (_spread(-30, 1.94),), 5, 0),
+    "zeta": (_one_by_one(torch.special.zeta),
+             lambda: _grid(1 + _positive(-2, 1.5), _positive(-3, 3)), 1, 0),
+    "zeta, q < 0": (_one_by_one(torch.special.zeta),
+                    lambda: _grid(torch.arange(2.0, 20), _line(-30, -0.05)[::1000]), 40, 0),
 }  # fmt: skip
 FILLS = {
     "uniform": lambda x: x.uniform_(-1, 3),
