@@ -35,8 +35,9 @@ def rank_keys(out_ptr, n, stride, seed, offset, offset_in_graph, BLOCK: tl.const
         offset = tl.load(offset) + offset_in_graph
     index = tl.arange(0, BLOCK)
     keys, _, _, _ = _draw(seed, (offset >> 2) + index)
-    # 31 bits, so that one comparison orders equal keys by their places as well.
-    keys = keys >> 1
+    # 31 bits, so that one comparison orders equal keys by their places as well. Summed over one
+    # row, keys are drawn once: they were drawn again for the other side of the comparisons.
+    keys = tl.sum((keys >> 1)[None, :], 0)
     earlier = keys[:, None] < keys[None, :] + (index[:, None] < index[None, :]).to(tl.uint32)
     rank = tl.sum((earlier & (index < n)[:, None]).to(tl.int32), axis=0)
     tl.store(out_ptr + index * stride, rank.to(out_ptr.dtype.element_ty), mask=index < n)
