@@ -107,7 +107,8 @@ def log_cumulative_rows(
 
     A tile in which the maximum so far grows by less than 60 has one reference, its last maximum: an
     exponential, an addition and a logarithm an element, where no sum is below exp(-60) and none
-    loses digits. Other tiles, with -inf at their begin, say, scan pairs of maximum and total.
+    loses digits. Other tiles, with -inf at their begin, say, scan pairs of maximum and total. The
+    next tile is read meanwhile.
     """
     row = tl.program_id(0)
     x_ptr += (row // inner).to(tl.int64) * x_outer + (row % inner).to(tl.int64) * x_inner
@@ -115,9 +116,12 @@ def log_cumulative_rows(
     lane = tl.arange(0, LANES)
     maximum = tl.cast(float("-inf"), ACC)
     total = tl.cast(0.0, ACC)
+    ahead = tl.load(x_ptr + lane, mask=lane < length, other=float("-inf"))
     for start in range(0, length, LANES):
         mask = start + lane < length
-        x = tl.load(x_ptr + start + lane, mask=mask, other=float("-inf")).to(ACC)
+        x = ahead.to(ACC)
+        after = start + LANES + lane
+        ahead = tl.load(x_ptr + after, mask=after < length, other=float("-inf"))
         first = tl.maximum(maximum, tl.load(x_ptr + start).to(ACC))
         last = tl.maximum(maximum, tl.max(x, 0))
         if last - first < 60.0:
