@@ -15,9 +15,10 @@ class ReductionWriter : private TileWriter {
     write_head(functions_.module, imports(), parameters());
     write_kept(variant_.kept_rank);
     write_lanes();
-    for (int i = 0; i < variant_.accumulators; ++i)
+    for (int i = 0; i < lane_accumulators(); ++i)
       line(numbered("a", i) + " = tl.full(" + tile_shape() + ", " +
-           variant_.identity[static_cast<size_t>(i)] + ", " + accumulator_type(i) + ")");
+           (variant_.is_shifted ? "0" : variant_.identity[static_cast<size_t>(i)]) + ", " +
+           accumulator_type(i) + ")");
     if (variant_.is_packed)
       write_packed_loop();
     else
@@ -31,14 +32,19 @@ class ReductionWriter : private TileWriter {
   int output_views() const {
     return !variant_.is_last ? 0 : variant_.shares_output_strides ? 1 : variant_.outputs;
   }
+  int lane_accumulators() const { return variant_.is_shifted ? 2 : variant_.accumulators; }
   std::string accumulator_type(int i) const {
-    return type_expression(variant_.accumulator[static_cast<size_t>(i)]);
+    return type_expression(variant_.is_shifted ? variant_.compute
+                                               : variant_.accumulator[static_cast<size_t>(i)]);
   }
   std::string index_type() const { return variant_.has_wide_index ? "tl.int64" : "tl.int32"; }
 
   Names imports() const {
     Names list{functions_.combine};
-    if (variant_.is_first)
+    if (variant_.is_shifted) {
+      const ShiftedFunctions& shifted = functions_.shifted;
+      list = {shifted.shift, shifted.prepare, shifted.combine, shifted.finish};
+    } else if (variant_.is_first)
       list.push_back(functions_.update.empty() ? functions_.prepare : functions_.update);
     if (variant_.is_last) list.push_back(functions_.finish);
     return list;
@@ -101,8 +107,9 @@ class ReductionWriter : private TileWriter {
 
   void write_loops() {
     const bool nested = variant_.reduced_rank > 1;
+    if (nested) write_range("outer", "reduced_outer", variant_.split == Split::outer);
+    if (variant_.is_shifted) write_shift(nested);
     if (nested) {
-      write_range("outer", "reduced_outer", variant_.split == Split::outer);
       line("for o in range(outer_first, outer_last):");
       ++depth_;
       write_decomposition("tl.cast(o, tl.int64)", "o", "reduced_size", 1, variant_.reduced_rank);
@@ -112,7 +119,7 @@ class ReductionWriter : private TileWriter {
       line(in + "_base = " + results(in + "_kept") + " + " + lanes(in + "_lane") +
            (nested ? " + (" + offset(in, "_reduced", "o", 1, variant_.reduced_rank) + ")" : ""));
     }
-    write_range("inner", "reduced", variant_.split == Split::inner);
+    if (!variant_.is_shifted) write_range("inner", "reduced", variant_.split == Split::inner);
     const std::string mask = lanes_are_last_ ? "" : results("kept_mask");
     if (variant_.unroll > 1) {
       const std::string step = "LANES * " + std::to_string(variant_.unroll);
@@ -131,6 +138,41 @@ class ReductionWriter : private TileWriter {
     write_update(0, "mask");
     --depth_;
     if (nested) --depth_;
+  }
+
+  // The mean of the program's first elements, and how many it reads in all. Distances from the very
+  // first make it exact where all are equal. Outer tiles have few lanes, so that a whole step
+  // counts.
+  void write_shift(bool nested) {
+    write_range("inner", "reduced", variant_.split == Split::inner);
+    std::string first = "first = in0 + in0_kept + " + wide("inner_first") + " * in0_reduced0";
+    if (nested) {
+      write_decomposition("tl.cast(outer_first, tl.int64)", "h", "reduced_size", 1,
+                          variant_.reduced_rank);
+      first += " + (" + offset("in0", "_reduced", "h", 1, variant_.reduced_rank) + ")";
+    }
+    line(first);
+    const std::string kept_mask = lanes_are_last_ ? "" : ", mask=kept_mask, other=0";
+    line("origin = tl.load(first" + kept_mask + ")" + conversion());
+    const int tiles = lanes_are_last_ ? 1 : variant_.unroll;
+    line("share = 1.0 / tl.minimum(LANES * " + std::to_string(tiles) +
+         ", inner_last - inner_first).to(" + type_expression(variant_.compute) + ")");
+    for (int u = 0; u < tiles; ++u) {
+      const std::string step = u == 0 ? "" : std::to_string(u) + " * LANES";
+      line(numbered("mask", u) + " = " +
+           lanes("(inner_first + " + (u == 0 ? "" : step + " + ") + "lane < inner_last)") +
+           (lanes_are_last_ ? "" : " & " + results("kept_mask")));
+      line(numbered("head", u) + " = tl.load(" + results("first") + " + " +
+           (u == 0 ? "" : wide(step) + " * in0_reduced0 + ") + lanes("in0_lane") +
+           ", mask=" + numbered("mask", u) + ", other=0)" + conversion());
+    }
+    for (int u = 0; u < tiles; ++u)
+      line(std::string("head ") + (u == 0 ? "=" : "+=") + " tl.where(" + numbered("mask", u) +
+           ", (" + numbered("head", u) + " - " + results("origin") + ") * share, 0)");
+    line(std::string("shift = ") + functions_.shifted.shift + "(origin + tl.sum(head, " +
+         lane_axis() + "))");
+    line("count = tl.cast(inner_last - inner_first, " + index_type() + ")" +
+         (nested ? " * (outer_last - outer_first)" : ""));
   }
 
   // Loads tile `u` of a step; every input of a second pass has the offsets of the first.
@@ -159,31 +201,38 @@ class ReductionWriter : private TileWriter {
 
   // Combines tile `u` with the accumulators; where `mask` is off they stay as they are.
   void write_update(int u, const std::string& mask) {
-    const Names accumulators = numbered_list("a", variant_.accumulators);
+    const int count = lane_accumulators();
+    const Names accumulators = numbered_list("a", count);
     Names elements;
     for (int i = 0; i < variant_.inputs; ++i) elements.push_back(element(i, u));
     Names arguments = elements;
     if (variant_.is_indexed) arguments.push_back(numbered("i", u));
     for (int i = 0; i < variant_.prepare_scalars; ++i) arguments.push_back(numbered("s", i));
-    const Names updated = mask.empty() ? accumulators : numbered_list("n", variant_.accumulators);
+    const Names updated = mask.empty() ? accumulators : numbered_list("n", count);
 
-    if (variant_.is_first && !functions_.update.empty()) {
+    if (variant_.is_shifted) {
+      const Names values = numbered_list("p", count);
+      line(join(values) + " = " + functions_.shifted.prepare + "(" + elements[0] + ", " +
+           results("shift") + ")");
+      line(join(updated) + " = " + functions_.shifted.combine + "(" + join(accumulators) + ", " +
+           join(values) + ")");
+    } else if (variant_.is_first && !functions_.update.empty()) {
       line(join(updated) + " = " + functions_.update + "(" + join(accumulators) + ", " +
            join(arguments) + ")");
     } else {
       Names values = elements;
       if (variant_.is_first && !functions_.prepare.empty()) {
-        values = numbered_list("p", variant_.accumulators);
+        values = numbered_list("p", count);
         line(join(values) + " = " + functions_.prepare + "(" + join(arguments) + ")");
       }
       if (variant_.is_first)
-        for (int i = 0; i < variant_.accumulators; ++i)
+        for (int i = 0; i < count; ++i)
           values[static_cast<size_t>(i)] += ".to(" + accumulator_type(i) + ")";
       line(join(updated) + " = " + functions_.combine + "(" + join(accumulators) + ", " +
            join(values) + ")");
     }
     if (mask.empty()) return;
-    for (int i = 0; i < variant_.accumulators; ++i)
+    for (int i = 0; i < count; ++i)
       line(numbered("a", i) + " = tl.where(" + mask + ", " + numbered("n", i) + ", " +
            numbered("a", i) + ")");
   }
@@ -216,10 +265,15 @@ class ReductionWriter : private TileWriter {
   }
 
   void write_end() {
-    const Names accumulators = numbered_list("a", variant_.accumulators);
+    const Names accumulators = numbered_list("a", lane_accumulators());
     const Names totals = numbered_list("t", variant_.accumulators);
-    line(join(totals) + " = tl.reduce(" + tuple(accumulators) + ", " + lane_axis() + ", " +
-         functions_.combine + ")");
+    const Names lane_totals =
+        variant_.is_shifted ? numbered_list("u", lane_accumulators()) : totals;
+    line(join(lane_totals) + " = tl.reduce(" + tuple(accumulators) + ", " + lane_axis() + ", " +
+         (variant_.is_shifted ? functions_.shifted.combine : functions_.combine) + ")");
+    if (variant_.is_shifted)
+      line(join(totals) + " = " + functions_.shifted.finish + "(" + join(lane_totals) +
+           ", shift, count)");
     if (!variant_.is_last) {
       line("position = tl.program_id(1).to(tl.int64) * kept + " + kept_position());
       for (int i = 0; i < variant_.accumulators; ++i)

@@ -93,6 +93,38 @@ TEST(ReductionSource, ASecondPassCombinesAccumulators) {
   EXPECT_TRUE(contains(second, "in1 + tl.cast(start, tl.int64) * in0_reduced0 + in0_base"));
 }
 
+TEST(ReductionSource, AShiftedPassAddsUpDistances) {
+  const ReductionFunctions functions{"reduction/statistics",
+                                     "merge",
+                                     "",
+                                     "update",
+                                     "variance",
+                                     {"finite", "distances", "add", "from_distances"}};
+  ReductionVariant variant = one_accumulator();
+  variant.accumulators = 3;
+  variant.accumulator = {DType::fp32, DType::fp32, DType::i32};
+  variant.identity = {"0", "0", "0"};
+  variant.finish_scalars = 1;
+  variant.reduced_rank = 2;
+  variant.unroll = 2;
+  variant.split = Split::outer;
+  variant.is_shifted = true;
+  const std::string rows = reduction_source(functions, variant);
+  EXPECT_TRUE(contains(rows, "import add, distances, finite, from_distances, variance\n"));
+  EXPECT_LT(rows.find("shift = finite(origin + tl.sum(head, 1))"), rows.find("for o in range"));
+  EXPECT_TRUE(contains(rows, "h1 = tl.cast(outer_first, tl.int64)\n"));
+  EXPECT_TRUE(contains(rows,
+                       "count = tl.cast(inner_last - inner_first, tl.int32) * "
+                       "(outer_last - outer_first)\n"));
+  EXPECT_TRUE(contains(rows, "p0, p1 = distances(x0_1, shift[:, None])"));
+  EXPECT_TRUE(contains(rows, "u0, u1 = tl.reduce((a0, a1), 1, add)\n"));
+  EXPECT_TRUE(contains(rows, "t0, t1, t2 = from_distances(u0, u1, shift, count)\n"));
+  EXPECT_FALSE(contains(rows, "head1"));
+  variant.lanes_are_last = false;
+  const std::string columns = reduction_source(functions, variant);
+  EXPECT_TRUE(contains(columns, "head += tl.where(mask1, (head1 - origin[None, :]) * share, 0)"));
+}
+
 TEST(ScanSource, ASplitStartsFromTheTotalsBeforeIt) {
   ScanVariant variant;
   variant.accumulator[0] = DType::fp32;

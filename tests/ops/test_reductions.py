@@ -159,6 +159,51 @@ def test_variance_does_not_suffer_from_a_large_mean() -> None:
     assert _served(lambda x: torch.var(x, 1, correction=0), huge).eq(0).all()
 
 
+# What a shifted pass (codegen/reduction_source.h) must not suffer from, as rows of (6, LONG).
+LONG = 30_011
+
+
+def _far(x: torch.Tensor) -> torch.Tensor:
+    return x + 1e4
+
+
+def _outlier(x: torch.Tensor) -> torch.Tensor:
+    return x.index_fill(1, torch.zeros(1, dtype=torch.long, device=x.device), 3e4)
+
+
+def _late(x: torch.Tensor) -> torch.Tensor:
+    """The first elements are far from all others."""
+    return torch.cat([x[:, :40] + 1e4, x[:, 40:]], 1)
+
+
+def _special(x: torch.Tensor) -> torch.Tensor:
+    x = x.clone()
+    x[0, 17], x[1, -1], x[2, 0] = torch.nan, torch.inf, -torch.inf
+    x[3], x[4] = 0.1, -7e3
+    return x
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("change", [_far, _outlier, _late, _special])
+def test_variance_of_long_rows(
+    change: Callable[[torch.Tensor], torch.Tensor], dtype: torch.dtype
+) -> None:
+    x = change(_normal(6, LONG)).to(dtype)
+    outer = torch.stack([x[:, :15000], x[:, -15000:]], 1)
+    layouts = [(x, 1), (x.t().contiguous(), 0), (x[:, ::2], 1), (outer, (1, 2)), (x, None)]
+    layouts.append((outer.transpose(0, 1)[:, :, 1:], (0, 2)))
+    for view, dim in layouts:
+        exact, stock = torch.var_mean(view.double(), dim), torch.var_mean(view, dim)
+        ours = _served(torch.var_mean, view, dim)
+        # Of infinite elements ATen's mean is NaN unless they come last.
+        is_finite, spread = ~stock[0].isnan(), exact[0].sqrt()
+        assert torch.equal(~ours[0].isnan(), is_finite)
+        for wanted, theirs, got in zip(exact, stock, ours, strict=True):
+            steps = torch.finfo(dtype).eps * wanted.abs() + 2e-6 * (wanted.abs() + spread)
+            allowed = 4 * (theirs.double() - wanted).abs() + steps
+            assert ((got.double() - wanted).abs() <= allowed)[is_finite].all()
+
+
 def test_equal_bits_from_run_to_run() -> None:
     x = _normal(5, 300_000, dtype=torch.bfloat16)
     for call in (torch.sum, torch.var, torch.logsumexp, torch.cumsum, torch.softmax):

@@ -14,6 +14,9 @@ using codegen::ReductionVariant;
 using codegen::Split;
 
 constexpr size_t kOperands = codegen::kMaxReductionOperands;
+// A pass is shifted if its innermost loop has at least as many steps: the first tiles are read
+// twice.
+constexpr int64_t kShiftedSteps = 2;
 // Views of a dimension: the inputs, then the outputs.
 constexpr size_t kOutputView = kOperands;
 static_assert(2 * kOperands <= kMaxViews);
@@ -44,8 +47,8 @@ struct Reduction::Call {
 };
 
 Reduction::Reduction(const ReductionDeclaration& declaration)
-    : functions_{declaration.module, declaration.combine, declaration.prepare, declaration.update,
-                 declaration.finish},
+    : functions_{declaration.module, declaration.combine, declaration.prepare,
+                 declaration.update, declaration.finish,  declaration.shifted},
       declaration_(declaration) {
   for (const Accumulator& accumulator : declaration_.accumulators)
     accumulators_ += accumulator.type != Accumulator::none;
@@ -163,9 +166,14 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   }
 
   const bool on_cpu = self.is_cpu();
-  const ReductionTile tile =
-      choose_reduction_tile({kept, reduced, self.element_size(), accumulators_, accumulator_bytes,
-                             declaration_.is_exact, on_cpu, /*may_split=*/true});
+  const bool may_shift = declaration_.shifted.shift != nullptr;
+  const ReductionTile tile = choose_reduction_tile(
+      {kept, reduced, self.element_size(), accumulators_,
+       may_shift ? 2 * runtime::size_bytes(variant.compute) : accumulator_bytes,
+       declaration_.is_exact, on_cpu, /*may_split=*/true});
+  const int64_t range = tile.split == Split::inner ? tile.split_length : reduced.back().size;
+  variant.is_shifted =
+      may_shift && !tile.is_packed && range >= kShiftedSteps * tile.lanes * tile.unroll;
   if (tile.splits == 1) {
     variant.outputs = static_cast<uint8_t>(outputs.size());
     launch_pass(call, variant, kept, reduced, tile, input_data.data(), input_types.data(),
@@ -200,6 +208,7 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   variant.outputs = static_cast<uint8_t>(outputs.size());
   variant.is_first = false;
   variant.is_last = true;
+  variant.is_shifted = false;
   const ReductionTile last = choose_reduction_tile(
       {partial_kept, partial_reduced, runtime::size_bytes(variant.accumulator[0]), accumulators_,
        accumulator_bytes, declaration_.is_exact, on_cpu, /*may_split=*/false});

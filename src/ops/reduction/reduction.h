@@ -31,6 +31,7 @@ struct ReductionDeclaration {
   const char* prepare = "";
   const char* update = "";
   const char* finish = "";
+  codegen::ShiftedFunctions shifted{};  // Note [Shifted passes]
   std::array<Accumulator, codegen::kMaxReductionOperands> accumulators{};
   bool is_indexed = false;
   bool is_exact = false;  // Combining rounds nothing: any order gives the same bits.

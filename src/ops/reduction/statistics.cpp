@@ -14,6 +14,7 @@ constexpr ReductionDeclaration declare(const char* finish) {
           .combine = "merge",
           .update = "update",
           .finish = finish,
+          .shifted = {"finite", "distances", "add", "from_distances"},
           .accumulators = {{{Accumulator::compute, "0"},
                             {Accumulator::compute, "0"},
                             {Accumulator::index, "0"}}},
