@@ -251,20 +251,33 @@ def _is_close(a, x):
 
 
 @triton.jit
+def _is_tiny(a, x):
+    return (x <= 1.1) & (a < 1.1)
+
+
+@triton.jit
 def _of_valid(a, x, valid, PRECISION: tl.constexpr, IS_UPPER: tl.constexpr):
-    """All formulas, of which each lane takes one."""
+    """A tile, by the formulas of which it has lanes."""
     is_close = _is_close(a, x)
-    is_small = x <= a + 1
-    prefactor = _prefactor(a, x)
-    lower = prefactor / a * _series(a, x, valid & is_small & ~is_close, PRECISION)
-    upper = prefactor * _continued_fraction(a, tl.where(is_small, a + 2, x),
-                                            valid & ~is_small & ~is_close, PRECISION)  # fmt: skip
+    is_tiny = _is_tiny(a, x) & IS_UPPER
+    others = valid & ~is_close & ~is_tiny
+    result = tl.zeros_like(a)
+    if any_lane(others):
+        is_small = x <= a + 1
+        prefactor = _prefactor(a, x)
+        lower = prefactor / a * _series(a, x, others & is_small, PRECISION)
+        upper = prefactor * _continued_fraction(a, tl.where(is_small, a + 2, x),
+                                                others & ~is_small, PRECISION)  # fmt: skip
+        if IS_UPPER:
+            result = tl.where(is_small, 1 - lower, upper)
+        else:
+            result = tl.where(is_small, lower, 1 - upper)
+    if any_lane(is_close):
+        result = tl.where(is_close, _asymptotic(a, x, IS_UPPER), result)
     if IS_UPPER:
-        result = tl.where(is_small, 1 - lower, upper)
-        result = tl.where((x <= 1.1) & (a < 1.1), _upper_of_small(a, x), result)
-    else:
-        result = tl.where(is_small, lower, 1 - upper)
-    return tl.where(is_close, _asymptotic(a, x, IS_UPPER), result)
+        if any_lane(is_tiny):
+            result = tl.where(is_tiny, _upper_of_small(a, x), result)
+    return result
 
 
 @triton.jit
@@ -276,7 +289,7 @@ def _of_one(a, x, PRECISION: tl.constexpr, IS_UPPER: tl.constexpr):
         result = _prefactor(a, x) * _continued_fraction(a, x, a == a, PRECISION)
         if not IS_UPPER:
             result = 1 - result
-    elif IS_UPPER & (x <= 1.1) & (a < 1.1):
+    elif IS_UPPER & _is_tiny(a, x):
         result = _upper_of_small(a, x)
     else:
         result = _prefactor(a, x) / a * _series(a, x, a == a, PRECISION)
