@@ -120,7 +120,7 @@ class ReductionWriter : private TileWriter {
            (nested ? " + (" + offset(in, "_reduced", "o", 1, variant_.reduced_rank) + ")" : ""));
     }
     if (!variant_.is_shifted) write_range("inner", "reduced", variant_.split == Split::inner);
-    const std::string mask = lanes_are_last_ ? "" : results("kept_mask");
+    const std::string mask = lanes_are_last_ || variant_.kept_is_full ? "" : results("kept_mask");
     if (variant_.unroll > 1) {
       const std::string step = "LANES * " + std::to_string(variant_.unroll);
       line("full = inner_first + (inner_last - inner_first) // (" + step + ") * (" + step + ")");

@@ -69,7 +69,8 @@ struct ReductionVariant {
   bool has_wide_index = false;  // in 64 bits
   bool is_first = true;  // reads elements; else accumulators of a first pass, with shared strides
   bool is_last = true;   // writes results; else accumulators, [split, kept]
-  bool is_shifted = false;  // Note [Shifted passes]; one input, not packed
+  bool is_shifted = false;    // Note [Shifted passes]; one input, not packed
+  bool kept_is_full = false;  // outer, shifted: KEPT divides kept dimension 0, loads need no mask
   bool shares_output_strides = false;
   Split split = Split::none;
   DType compute = DType::fp32;  // elements are converted to it

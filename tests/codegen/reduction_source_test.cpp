@@ -123,6 +123,9 @@ TEST(ReductionSource, AShiftedPassAddsUpDistances) {
   variant.lanes_are_last = false;
   const std::string columns = reduction_source(functions, variant);
   EXPECT_TRUE(contains(columns, "head += tl.where(mask1, (head1 - origin[None, :]) * share, 0)"));
+  EXPECT_TRUE(contains(columns, "+ in0_base, mask=kept_mask[None, :], other=0)"));
+  variant.kept_is_full = true;
+  EXPECT_TRUE(contains(reduction_source(functions, variant), "+ in0_base).to(tl.float32)"));
 }
 
 TEST(ScanSource, ASplitStartsFromTheTotalsBeforeIt) {

@@ -174,6 +174,9 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   const int64_t range = tile.split == Split::inner ? tile.split_length : reduced.back().size;
   variant.is_shifted =
       may_shift && !tile.is_packed && range >= kShiftedSteps * tile.lanes * tile.unroll;
+  // With masks ptxas moves two of four loads behind the use of the first.
+  variant.kept_is_full =
+      variant.is_shifted && !tile.lanes_are_last && kept.back().size % tile.kept == 0;
   if (tile.splits == 1) {
     variant.outputs = static_cast<uint8_t>(outputs.size());
     launch_pass(call, variant, kept, reduced, tile, input_data.data(), input_types.data(),
@@ -209,6 +212,7 @@ void Reduction::run(std::initializer_list<const at::Tensor*> inputs, DimensionSe
   variant.is_first = false;
   variant.is_last = true;
   variant.is_shifted = false;
+  variant.kept_is_full = false;
   const ReductionTile last = choose_reduction_tile(
       {partial_kept, partial_reduced, runtime::size_bytes(variant.accumulator[0]), accumulators_,
        accumulator_bytes, declaration_.is_exact, on_cpu, /*may_split=*/false});
