@@ -27,8 +27,9 @@ constexpr int64_t kManyRows = 132;
 constexpr int64_t kShortestRow = 1024;
 constexpr int64_t kLongestRow = 16384;
 
-// Whether it was a case for the kernel of whole rows: (8192, 8192) bf16 takes 62 to 64 us on an
-// H100, where every lane's own maximum and sum take 66.
+// Whether it was a case for the kernel of whole rows: (8192, 8192) bf16 takes 58 us on an H100,
+// where every lane's own maximum and sum take 66, and the fastest of 36 shapes (4 to 32 warps, one
+// to four rows a program, tiles with a maximum so far, cheaper exponentials) 57.3.
 bool log_sum_exp_rows(const Tensor& self, at::IntArrayRef dim, const Tensor& out) {
   static const Kernel kernel("reduction/log_sum_exp", "log_sum_exp_rows");
   if (self.is_cpu() || dim.size() != 1 || self.dim() == 0 || !self.is_floating_point())
