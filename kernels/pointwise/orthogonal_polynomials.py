@@ -208,17 +208,19 @@ def hermite_he(x, n):
 @triton.jit
 def _laguerre(x, n):
     whole = _order(n)
+    last = whole.to(tl.float64)
     p = tl.full(x.shape, 1.0, x.dtype)
     q = 1 - x
-    k = 1.0
-    active = (whole > k) & (q == q) & (x != 0)
+    step = tl.cast(1.0, tl.float64)  # beyond 2^24 a float32 would stay what it is
+    active = (last > step) & (q == q) & (x != 0)
     while any_lane(active):
+        k = step.to(x.dtype)
         r = ((k + k) + (1 - x)) * q - k * p
         r = quotient(r, tl.full(r.shape, 1.0, r.dtype) * (k + 1.0))
         p = tl.where(active, q, p)
         q = tl.where(active, r, q)
-        k += 1.0
-        active = active & (whole > k) & (q == q)
+        step += 1.0
+        active = active & (last > step) & (q == q)
     result = tl.where((whole < 1) | (x == 0), 1.0, q)
     return tl.where(whole < 0, 0.0, result)
 

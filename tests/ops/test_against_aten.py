@@ -49,6 +49,9 @@ def _samples(op: OpInfo, dtype: torch.dtype, requires_grad: bool = False) -> lis
     # The reference inputs are those of sample_inputs, extreme values and more layouts.
     make = op.reference_inputs if FULL and not requires_grad else op.sample_inputs
     samples = list(make(DEVICE, dtype, requires_grad=requires_grad))
+    if DEVICE == "cuda" and op.name == "special.laguerre_polynomial_l":
+        # Where n is no int64, ATen's GPU kernel takes 2^63 - 1 for it, and as many steps.
+        samples = [s for s in samples if torch.as_tensor(s.args[0]).abs().lt(2**20).all()]
     if SAMPLE_LIMIT is not None and len(samples) > SAMPLE_LIMIT:
         step = len(samples) / SAMPLE_LIMIT
         samples = [samples[int(i * step)] for i in range(SAMPLE_LIMIT)]

@@ -200,3 +200,11 @@ def test_float32_rounds_to_bfloat16_as_in_pytorch(kind: str, count: int) -> None
     number = ~numbers.isnan()
     assert torch.equal(actual[number].view(torch.int16), expected[number].view(torch.int16))
     assert actual[~number].isnan().all()
+
+
+def test_an_order_that_float32_cannot_count_to_ends() -> None:
+    """L_n(x) stays below exp(x / 2), so that nothing else ends the recurrence."""
+    x = torch.tensor([0.5, 2.0, 0.0], device=DEVICE)
+    with tilewise.use(strict=True):
+        result = torch.special.laguerre_polynomial_l(x, torch.full_like(x, 2**24 + 3))
+    assert (result.abs() <= torch.exp(x / 2) * 1.01).all() and result[2] == 1

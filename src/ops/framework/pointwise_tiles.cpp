@@ -64,6 +64,9 @@ bool streams_outputs(const at::TensorIteratorBase& iter) {
 PointwiseTile choose_tile(const at::TensorIteratorBase& iter,
                           const codegen::PointwiseVariant& variant, bool iterates) {
   const bool on_cpu = iter.device(0).is_cpu();
+  // Memory bounds integers (gcd, lcm), whose loops are short: lcm of 64 Mi int64 on an H100, 529 us
+  // with eight elements a thread, 577 with one.
+  if (!on_cpu && variant.compute != DType::fp32 && variant.compute != DType::fp64) iterates = false;
   const int64_t numel = iter.numel();
   PointwiseTile tile{};
   if (variant.is_flat()) {
