@@ -200,7 +200,7 @@ using Backward = Tensor(const Tensor&, const Tensor&, const OptionalTensor&, con
 struct GeluDropout : torch::autograd::Function<GeluDropout> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
                                                 const Tensor& input, const OptionalTensor& other,
-                                                double p, std::string approximate) {
+                                                double p, const std::string& approximate) {
     static const auto handle = c10::Dispatcher::singleton()
                                    .findSchemaOrThrow("tilewise::gelu_dropout", "")
                                    .typed<Forward>();

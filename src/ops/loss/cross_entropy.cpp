@@ -261,7 +261,7 @@ struct CrossEntropy : CompositeOp {
       if (weight->scalar_type() != self.scalar_type()) return "cross_entropy: dtype of weight";
       if (at::GradMode::is_enabled() && weight->requires_grad())
         return "cross_entropy: gradient of the weight";
-      if (torch::autograd::isFwGradDefined(*weight)) return "cross_entropy: forward-mode gradient";
+      if (torch::autograd::isFwGradDefined(weight)) return "cross_entropy: forward-mode gradient";
     }
     if (torch::autograd::isFwGradDefined(self)) return "cross_entropy: forward-mode gradient";
     if (self.is_cuda() && target.numel() <= kFewRows && self.size(axis) >= kLongRow)
