@@ -67,13 +67,13 @@ def norms(x: torch.Tensor) -> Cases:
     if rows > 1:
         cases["batch_norm training"] = (
             lambda: F.batch_norm(x, mean, variance, weight, bias, training=True),
-            3 * size,
+            2 * size,
         )
         cases["batch_norm + backward"] = (
             with_backward(
                 lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True), x, weight, bias
             ),
-            8 * size,
+            5 * size,
         )
     return cases
 
@@ -123,14 +123,14 @@ def images(dtype: torch.dtype, device: str, scale: int) -> Cases:
     return {
         "group_norm image": (lambda: norm(x, weight, bias), 2 * size),
         "group_norm image + backward": (with_backward(norm, x, weight, bias), 5 * size),
-        "batch_norm image": (lambda: batch(x, mean, variance, weight, bias), 3 * size),
-        "batch_norm image f32 weights": (lambda: batch(x, *wide), 3 * size),
-        "batch_norm image channels_last": (lambda: batch(channels_last, *wide), 3 * size),
+        "batch_norm image": (lambda: batch(x, mean, variance, weight, bias), 2 * size),
+        "batch_norm image f32 weights": (lambda: batch(x, *wide), 2 * size),
+        "batch_norm image channels_last": (lambda: batch(channels_last, *wide), 2 * size),
         "batch_norm image + backward": (
             with_backward(
                 lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True), x, weight, bias
             ),
-            8 * size,
+            5 * size,
         ),
         "instance_norm image": (lambda: F.instance_norm(x), 2 * size),
         "nll_loss2d": (lambda: F.nll_loss(few, labels), 0),
