@@ -240,15 +240,17 @@ def _legendre(x, n):
     whole = tl.where(tl.abs(x) <= 1, _order(n), _saturated_order(n))
     p = tl.full(x.shape, 1.0, x.dtype)
     q = x
-    k = 1.0
-    active = (whole > k) & (q == q) & (tl.abs(x) != 1)
+    last = whole.to(tl.float64)
+    step = tl.cast(1.0, tl.float64)  # as in laguerre
+    active = (last > step) & (q == q) & (tl.abs(x) != 1)
     while any_lane(active):
+        k = step.to(x.dtype)
         r = (k + k + 1.0) * x * q - k * p
         r = quotient(r, tl.full(r.shape, 1.0, r.dtype) * (k + 1.0))
         p = tl.where(active, q, p)
         q = tl.where(active, r, q)
-        k += 1.0
-        active = active & (whole > k) & (q == q)
+        step += 1.0
+        active = active & (last > step) & (q == q)
     result = tl.where(whole < 1, 1.0, q)
     result = tl.where(x == 1, 1.0, tl.where(x == -1, _alternate(whole, 1.0), result))
     return tl.where(whole < 0, 0.0, result)

@@ -203,8 +203,10 @@ def test_float32_rounds_to_bfloat16_as_in_pytorch(kind: str, count: int) -> None
 
 
 def test_an_order_that_float32_cannot_count_to_ends() -> None:
-    """L_n(x) stays below exp(x / 2), so that nothing else ends the recurrence."""
+    """L_n(x) stays below exp(x / 2) and P_n(x) below 1: nothing else ends the recurrence."""
     x = torch.tensor([0.5, 2.0, 0.0], device=DEVICE)
     with tilewise.use(strict=True):
         result = torch.special.laguerre_polynomial_l(x, torch.full_like(x, 2**24 + 3))
+        legendre = torch.special.legendre_polynomial_p(x / 3, torch.full_like(x, 2**24 + 4))
     assert (result.abs() <= torch.exp(x / 2) * 1.01).all() and result[2] == 1
+    assert (legendre.abs() < 0.01).all()  # below (n sqrt(1 - x^2))^-1/2
