@@ -45,7 +45,7 @@ enum DtypeClass : uint16_t {
   kNumbersAsStored = 64,
   // Nor this: the function loops until the last lane of its tile is done. A CPU then takes tiles
   // whose values stay in registers from one step to the next, and where few lanes wait for a slow
-  // one.
+  // one; a GPU's threads have one floating number each and loop on their own (map_lanes).
   kIterates = 256,
 };
 
