@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/normalization/batch_norm_in_turns.h"
 
-#include "ops/framework/output.h"
 #include "ops/framework/turns.h"
+#include "ops/normalization/computation.h"
 
 namespace tilewise::ops::channel_norm {
 namespace {
@@ -55,13 +55,8 @@ std::optional<TurnsTile> forward_tile(const Tensor& x, const Extent& extent, con
   return std::nullopt;
 }
 
-Tensor buffer(const Tensor& like, at::IntArrayRef sizes) {
-  const bool is_wide = like.scalar_type() == at::kDouble;
-  return allocate_output(sizes, {}, like.options().dtype(is_wide ? at::kDouble : at::kFloat));
-}
-
 Tensor partial_buffer(const Tensor& like, const TurnsTile& tile) {
-  return buffer(like, {tile.turns->groups, tile.turns->chunks, 2, tile.channels});
+  return statistics_buffer(like, {tile.turns->groups, tile.turns->chunks, 2, tile.channels});
 }
 
 }  // namespace
@@ -74,10 +69,12 @@ bool normalize_in_turns(const Tensor& x, const Extent& extent, const View& x_vie
   const auto tile = forward_tile(x, extent, x_view, out_view);
   if (!tile || !tile->turns) return false;
   const Turns& turns = *tile->turns;
-  const Tensor mean = buffer(x, {extent.channels}), rstd = buffer(x, {extent.channels});
+  const Tensor mean = statistics_buffer(x, {extent.channels});
+  const Tensor rstd = statistics_buffer(x, {extent.channels});
   const int64_t rows = extent.images * extent.pixels;
   const double count = static_cast<double>(rows), unbias = count / (count - 1.0);
-  const auto run = [&](auto number, DType acc) {
+  const DType acc = compute_type(x);
+  with_number_type(acc, [&](auto number) {
     launch(kernel, tile->options, turns.grid(), x, x, parameters.weight, parameters.bias,
            written(partial_buffer(x, *tile)), written(mean), written(rstd),
            written(turns.counters(x)), written(save_mean), written(save_rstd),
@@ -87,11 +84,7 @@ bool normalize_in_turns(const Tensor& x, const Extent& extent, const View& x_vie
            stride(out_view.image), stride(out_view.channel), stride(out_view.pixel),
            number(parameters.momentum), number(unbias), number(parameters.eps), constant(acc),
            constant(tile->rows), constant(tile->channels));
-  };
-  if (x.scalar_type() == at::kDouble)
-    run([](double value) { return fp64(value); }, DType::fp64);
-  else
-    run([](double value) { return value; }, DType::fp32);
+  });
   return true;
 }
 
@@ -109,15 +102,14 @@ bool gradients_in_turns(const Tensor& grad, const View& grad_view, const Tensor&
   if (!tile.turns) return false;
   const Turns& turns = *tile.turns;
   launch(kernel, tile.options, turns.grid(), x, grad, x, weight, mean, rstd,
-         written(partial_buffer(x, tile)), written(buffer(x, {2, extent.channels})),
+         written(partial_buffer(x, tile)), written(statistics_buffer(x, {2, extent.channels})),
          written(turns.counters(x)), written(gradients.weight), written(gradients.bias),
          written(gradients.input), stride(extent.channels), stride(extent.images * extent.pixels),
          stride(extent.pixels), turns.chunks, turns.delay, stride(grad_view.image),
          stride(grad_view.channel), stride(grad_view.pixel), stride(x_view.image),
          stride(x_view.channel), stride(x_view.pixel), stride(out_view.image),
-         stride(out_view.channel), stride(out_view.pixel),
-         constant(x.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32), constant(tile.rows),
-         constant(tile.channels));
+         stride(out_view.channel), stride(out_view.pixel), constant(compute_type(x)),
+         constant(tile.rows), constant(tile.channels));
   return true;
 }
 

@@ -6,8 +6,8 @@
 #include "dispatch/refusal.h"
 #include "ops/framework/dimensions.h"
 #include "ops/framework/launch.h"
-#include "ops/framework/output.h"
 #include "ops/normalization/batch_norm_in_turns.h"
+#include "ops/normalization/computation.h"
 
 namespace tilewise::ops::channel_norm {
 namespace {
@@ -28,10 +28,6 @@ constexpr int64_t kInnerTile = 16384;  // the same, at 32 warps
 constexpr int64_t kCpuPixels = 128;
 constexpr int64_t kCpuChannels = 256;
 constexpr int64_t kCpuLongestChain = 1024;  // additions of one lane, which bound a sum's error
-
-DType compute_type(const Tensor& tensor) {
-  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
-}
 
 std::optional<View> find_view(const Tensor& tensor) {
   if (tensor.dim() == 2) return View{tensor.stride(0), tensor.stride(1), 1};
@@ -166,19 +162,6 @@ struct Input {
   View view{};
   Plan plan;
 };
-
-template <class Run>
-void with_number_type(DType acc, Run run) {
-  if (acc == DType::fp64)
-    run([](double value) { return fp64(value); });
-  else
-    run([](double value) { return value; });
-}
-
-Tensor statistics_buffer(const Tensor& input, at::IntArrayRef sizes) {
-  const bool wide = input.scalar_type() == at::kDouble;
-  return allocate_output(sizes, {}, input.options().dtype(wide ? at::kDouble : at::kFloat));
-}
 
 // Tile of the launch that combines the chunks' partials: on a GPU all of them at once, up to 256,
 // instead of one wait for memory after the other.

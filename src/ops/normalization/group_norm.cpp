@@ -5,6 +5,7 @@
 #include "ops/framework/output.h"
 #include "ops/framework/plain_op.h"
 #include "ops/framework/turns.h"
+#include "ops/normalization/computation.h"
 
 namespace tilewise::ops {
 namespace {
@@ -30,10 +31,6 @@ constexpr int64_t kGradientChannels = 16;
 bool is_given(OptionalTensor tensor) { return tensor.has_value() && tensor->defined(); }
 
 Tensor dense(OptionalTensor tensor) { return is_given(tensor) ? tensor->contiguous() : Tensor(); }
-
-DType compute_type(const Tensor& tensor) {
-  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
-}
 
 bool is_16_bit(const Tensor& tensor) {
   return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
@@ -135,11 +132,6 @@ struct Plan {
   LaunchOptions options;
 };
 
-Tensor buffer(const Tensor& input, at::IntArrayRef sizes) {
-  const bool wide = input.scalar_type() == at::kDouble;
-  return allocate_output(sizes, {}, input.options().dtype(wide ? at::kDouble : at::kFloat));
-}
-
 void normalize(const Tensor& input, const Tensor& weight, const Tensor& bias, const Plan& plan,
                const Tensor& out, const Tensor& mean, const Tensor& rstd, auto eps) {
   static const Kernel moments("normalization/group_norm", "moments");
@@ -157,13 +149,13 @@ void normalize(const Tensor& input, const Tensor& weight, const Tensor& bias, co
   Tensor combined_mean, combined_rstd;
   const int64_t rows = plan.images * plan.groups;
   if (plan.chunks > 1) {
-    const Tensor partial = buffer(input, {2, plan.chunks, rows});
+    const Tensor partial = statistics_buffer(input, {2, plan.chunks, rows});
     launch(moments, plan.options, plan.grid, input, input, written(partial), plan.groups,
            plan.depth, stride(plan.pixels), plan.channels_per_chunk, stride(plan.pixels_per_chunk),
            stride(plan.stride_image), stride(plan.stride_channel), stride(plan.stride_pixel), acc,
            constant(plan.axis), constant(plan.tile_channels), constant(plan.tile_pixels));
-    combined_mean = buffer(input, {rows});
-    combined_rstd = buffer(input, {rows});
+    combined_mean = statistics_buffer(input, {rows});
+    combined_rstd = statistics_buffer(input, {rows});
     LaunchOptions options;
     options.num_stages = 1;
     const int64_t block = 32;
@@ -226,7 +218,7 @@ bool input_gradient_in_turns(const Tensor& grad, const Tensor& input, const Tens
   const auto turns = find_turns(input, rows, ceil_div(plan.depth, tile_channels),
                                 2 * plan.depth * plan.pixels * input.element_size());
   if (!turns) return false;
-  const Tensor means = buffer(input, {rows, 2});
+  const Tensor means = statistics_buffer(input, {rows, 2});
   LaunchOptions options;
   options.num_warps = 4;
   options.num_stages = 1;
@@ -265,7 +257,7 @@ struct GroupNormBackward : PlainOp {
     const Tensor dense_mean = mean.contiguous();
     const Tensor dense_rstd = rstd.contiguous();
     const auto acc = constant(compute_type(input));
-    const Tensor sums = buffer(input, {2, images, channels});
+    const Tensor sums = statistics_buffer(input, {2, images, channels});
     Tensor grad_input, grad_weight, grad_bias;
     if (mask[0])
       grad_input =

@@ -6,6 +6,7 @@
 #include "ops/framework/dimensions.h"
 #include "ops/framework/launch.h"
 #include "ops/framework/output.h"
+#include "ops/normalization/computation.h"
 
 namespace tilewise::ops::row_norm {
 namespace {
@@ -19,10 +20,6 @@ constexpr int64_t kLongestGpuRow = 16384;
 constexpr int64_t kLongestGpuBackwardRow = 8192;
 constexpr int64_t kCpuGrain = 8192;
 constexpr int64_t kGpuSharedBytes = 160 << 10;  // of 227 KiB on an H100
-
-DType compute_type(const Tensor& tensor) {
-  return tensor.scalar_type() == at::kDouble ? DType::fp64 : DType::fp32;
-}
 
 // Rows of n contiguous elements, any distance apart; where a tensor is not of that form, it is
 // copied, as ATen does.
