@@ -36,8 +36,6 @@ const c10::SmallVector<Dimension, 8>& Dimensions::merge_in_order() {
   return items_;
 }
 
-namespace {
-
 std::optional<DimensionPair> as_pair(const c10::SmallVector<Dimension, 8>& dimensions) {
   if (dimensions.size() > 2) return std::nullopt;
   DimensionPair pair;
@@ -49,8 +47,6 @@ std::optional<DimensionPair> as_pair(const c10::SmallVector<Dimension, 8>& dimen
   }
   return pair;
 }
-
-}  // namespace
 
 std::optional<DimensionPair> Dimensions::collapse() { return as_pair(merge()); }
 

@@ -58,6 +58,9 @@ class Dimensions {
   c10::SmallVector<Dimension, 8> items_;
 };
 
+// Merged dimensions as two; nullopt where more remain.
+std::optional<DimensionPair> as_pair(const c10::SmallVector<Dimension, 8>& dimensions);
+
 // The rows of `self` along `axis`, for a kernel that takes one row in each program: at least
 // `many_rows` of at least `shortest` elements, which are neighbors. `out` has `self`'s dimensions,
 // or all but `axis`. Views: self, out; nullopt where the rows are no such ones. Rows along one

@@ -143,7 +143,7 @@ void forward(const Tensor& self, int64_t dim, const Tensor& out, bool is_log, bo
   if (out.numel() == 0) return;
   const Rows rows({&self, &out}, dim);
   const SoftmaxTile tile = choose_tile(rows, self);
-  if (!tile.holds_row && softmax_in_turns(self, dim, out, is_log, is_safe, compute)) return;
+  if (!tile.holds_row && softmax_in_turns(self, out, rows, is_log, is_safe, compute)) return;
   if (!is_safe && is_few_long_rows(rows, self.is_cpu()))
     return forward_in_parts(self, dim, out, is_log, compute);
   // Past the cache from 8 MiB on and not, as pointwise operators, only where both tensors exceed
@@ -182,7 +182,7 @@ void backward(const Tensor& grad, const Tensor& output, int64_t dim, const Tenso
   const at::ScalarType compute = compute_dtype(output);
   const Rows rows({&grad, &output, &grad_input}, dim);
   const SoftmaxTile tile = choose_tile(rows, output);
-  if (!tile.holds_row && softmax_backward_in_turns(grad, output, dim, grad_input, is_log, compute))
+  if (!tile.holds_row && softmax_backward_in_turns(grad, output, grad_input, rows, is_log, compute))
     return;
   if (is_few_long_rows(rows, output.is_cpu()))
     return backward_in_parts(grad, output, dim, grad_input, is_log, compute);
