@@ -31,6 +31,14 @@ def map_lanes(function, *values, _semantic=None, _generator=None):
     return _generator.call_JitFunction(function, values, kwargs={})
 
 
+@tl.core.builtin
+def each_lane(function, *values, _semantic=None, _generator=None):
+    """A function that loops until its last lane is done: of a tile, on GPUs of each lane alone."""
+    if _semantic.builder.options.backend_name != "cpu":
+        return map_lanes(function, *values, _semantic=_semantic, _generator=_generator)
+    return _generator.call_JitFunction(function, values, kwargs={})
+
+
 @triton.jit
 def unrelated(x):
     """x of 16 bits a number, as a value of which an NVIDIA compiler does not know that it is x.

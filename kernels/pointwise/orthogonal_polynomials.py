@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import map_lanes, on_gpu
+from common.target import each_lane, on_gpu
 from pointwise.arithmetic import any_lane, quotient
 
 
@@ -60,10 +60,7 @@ def _recurrence(x2, first, n):
 
 @triton.jit
 def _by_recurrence(x2, first, n):
-    if on_gpu():
-        return map_lanes(_recurrence, x2, first, n)
-    else:
-        return _recurrence(x2, first, n)
+    return each_lane(_recurrence, x2, first, n)
 
 
 # x and n arrive in one shape from here on; FROM: the order from which on angles are used.
@@ -189,10 +186,7 @@ def _hermite(x, n, scale):
 def _hermite_of_scale(x, n, SCALE: tl.constexpr):
     x, n = tl.broadcast(x, n)
     scale = tl.full(x.shape, SCALE, x.dtype)
-    if on_gpu():
-        return map_lanes(_hermite, x, n, scale)
-    else:
-        return _hermite(x, n, scale)
+    return each_lane(_hermite, x, n, scale)
 
 
 @triton.jit
@@ -228,10 +222,7 @@ def _laguerre(x, n):
 @triton.jit
 def laguerre_l(x, n):
     x, n = tl.broadcast(x, n)
-    if on_gpu():
-        return map_lanes(_laguerre, x, n)
-    else:
-        return _laguerre(x, n)
+    return each_lane(_laguerre, x, n)
 
 
 @triton.jit
@@ -259,7 +250,4 @@ def _legendre(x, n):
 @triton.jit
 def legendre_p(x, n):
     x, n = tl.broadcast(x, n)
-    if on_gpu():
-        return map_lanes(_legendre, x, n)
-    else:
-        return _legendre(x, n)
+    return each_lane(_legendre, x, n)

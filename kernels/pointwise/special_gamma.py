@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import map_lanes, on_gpu
+from common.target import each_lane, map_lanes, on_gpu
 from pointwise.arithmetic import any_lane, quotient
 from pointwise.elementary import (
     cos_pi,
@@ -454,10 +454,7 @@ def _zeta(s, q):
 def zeta(s, q):
     """Hurwitz: the sum of (q + k)^-s. f32 too is computed in f64, as ATen's on the CPU."""
     s, q = tl.broadcast(s, q)
-    if on_gpu():
-        return map_lanes(_zeta, s, q)
-    else:
-        return _zeta(s, q)
+    return each_lane(_zeta, s, q)
 
 
 @triton.jit

@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from triton.language.extra import libdevice
 
-from common.target import map_lanes, on_gpu
+from common.target import each_lane, on_gpu
 from pointwise.arithmetic import any_lane
 from pointwise.series import polynomial
 from pointwise.special_gamma import lgamma, lgamma_of_1_plus
@@ -336,16 +336,10 @@ def _igammac(a, x):
 @triton.jit
 def igamma(a, x):
     a, x = tl.broadcast(a, x)
-    if on_gpu():
-        return map_lanes(_igamma, a, x)
-    else:
-        return _igamma(a, x)
+    return each_lane(_igamma, a, x)
 
 
 @triton.jit
 def igammac(a, x):
     a, x = tl.broadcast(a, x)
-    if on_gpu():
-        return map_lanes(_igammac, a, x)
-    else:
-        return _igammac(a, x)
+    return each_lane(_igammac, a, x)
