@@ -18,7 +18,7 @@ def _load_partials(partial_ptr, start, chunks, CHUNKS: tl.constexpr, BLOCK: tl.c
     """Two [CHUNKS, BLOCK], and the chunks' numbers."""
     chunk = start + tl.arange(0, CHUNKS)
     offsets = (chunk * 2 * BLOCK)[:, None] + tl.arange(0, BLOCK)[None, :]
-    mask = (chunk < chunks)[:, None] & (tl.arange(0, BLOCK) >= 0)[None, :]
+    mask = (chunk < chunks)[:, None]
     first = tl.load(partial_ptr + offsets, mask=mask, other=0.0, cache_modifier=".cg")
     second = tl.load(partial_ptr + BLOCK + offsets, mask=mask, other=0.0, cache_modifier=".cg")
     return first, second, chunk
@@ -66,6 +66,15 @@ def _offsets(row, channel, pixels, stride_image, stride_channel, stride_pixel):
 
 
 @triton.jit
+def _rows_and_channels(group, chunk, channels, rows, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    """(rows, channels, the mask of these and of both) of a chunk."""
+    channel = group * BLOCK + tl.arange(0, BLOCK)
+    channel_mask = channel < channels
+    row = chunk * ROWS + tl.arange(0, ROWS)
+    return row, channel, channel_mask, (row < rows)[:, None] & channel_mask[None, :]
+
+
+@triton.jit
 def normalize(
     x_ptr, weight_ptr, bias_ptr, partial_ptr, mean_ptr, rstd_ptr, turn_ptr, save_mean_ptr,
     save_rstd_ptr, running_mean_ptr, running_var_ptr, out_ptr, channels, rows, pixels, chunks,
@@ -76,18 +85,16 @@ def normalize(
     """mean, rstd [channels] of ACC, for the second readings."""
     second, group, chunk = take_turn(turn_ptr, chunks, delay)
     if (group >= 0) & (group * BLOCK < channels):
-        block = tl.arange(0, BLOCK)
-        channel = group * BLOCK + block
-        channel_mask = channel < channels
-        row = chunk * ROWS + tl.arange(0, ROWS)
-        mask = (row < rows)[:, None] & channel_mask[None, :]
+        row, channel, channel_mask, mask = _rows_and_channels(
+            group, chunk, channels, rows, ROWS, BLOCK
+        )
         x_tile = x_ptr + _offsets(row, channel, pixels, stride_image, stride_channel, stride_pixel)
         partial_ptr += group.to(tl.int64) * chunks * 2 * BLOCK
         if second == 0:
             x = tl.load(x_tile, mask=mask, other=0.0, eviction_policy="evict_last").to(ACC)
             mean = tl.sum(x, 0) / tl.minimum(rows - chunk * ROWS, ROWS)
             d = tl.where(mask, x - mean[None, :], 0.0)
-            chunk_ptr = partial_ptr + chunk * 2 * BLOCK + block
+            chunk_ptr = partial_ptr + chunk * 2 * BLOCK + tl.arange(0, BLOCK)
             tl.store(chunk_ptr, mean)
             tl.store(chunk_ptr + BLOCK, tl.sum(d * d, 0))
             if arrive(turn_ptr, group) == chunks - 1:
@@ -128,11 +135,9 @@ def backward_input(
     """sums [2, channels] of ACC: of grad and of grad * (x - mean)."""
     second, group, chunk = take_turn(turn_ptr, chunks, delay)
     if (group >= 0) & (group * BLOCK < channels):
-        block = tl.arange(0, BLOCK)
-        channel = group * BLOCK + block
-        channel_mask = channel < channels
-        row = chunk * ROWS + tl.arange(0, ROWS)
-        mask = (row < rows)[:, None] & channel_mask[None, :]
+        row, channel, channel_mask, mask = _rows_and_channels(
+            group, chunk, channels, rows, ROWS, BLOCK
+        )
         grad_tile = grad_ptr + _offsets(row, channel, pixels, grad_image, grad_channel, grad_pixel)
         x_tile = x_ptr + _offsets(row, channel, pixels, stride_image, stride_channel, stride_pixel)
         partial_ptr += group.to(tl.int64) * chunks * 2 * BLOCK
@@ -140,7 +145,7 @@ def backward_input(
         if second == 0:
             grad = tl.load(grad_tile, mask=mask, other=0.0, eviction_policy="evict_last").to(ACC)
             x = tl.load(x_tile, mask=mask, other=0.0, eviction_policy="evict_last").to(ACC)
-            chunk_ptr = partial_ptr + chunk * 2 * BLOCK + block
+            chunk_ptr = partial_ptr + chunk * 2 * BLOCK + tl.arange(0, BLOCK)
             tl.store(chunk_ptr, tl.sum(grad, 0))
             products = tl.where(mask, grad * (x - mean[None, :]), 0.0)
             tl.store(chunk_ptr + BLOCK, tl.sum(products, 0))

@@ -23,7 +23,7 @@ def _combine(partial_ptr, totals_ptr, chunks, ACC: tl.constexpr, BLOCK: tl.const
     maximum = tl.full((64, BLOCK), float("-inf"), ACC)
     for start in range(0, chunks, 64):
         offsets = ((start + lane) * 2 * BLOCK)[:, None] + kept[None, :]
-        mask = (start + lane < chunks)[:, None] & (kept >= 0)[None, :]
+        mask = (start + lane < chunks)[:, None]
         new = tl.load(partial_ptr + offsets, mask=mask, other=float("-inf"), cache_modifier=".cg")
         maximum = tl.maximum(maximum, new)
     maximum = tl.max(maximum, 0)
@@ -31,7 +31,7 @@ def _combine(partial_ptr, totals_ptr, chunks, ACC: tl.constexpr, BLOCK: tl.const
     total = tl.zeros((64, BLOCK), ACC)
     for start in range(0, chunks, 64):
         offsets = ((start + lane) * 2 * BLOCK)[:, None] + kept[None, :]
-        mask = (start + lane < chunks)[:, None] & (kept >= 0)[None, :]
+        mask = (start + lane < chunks)[:, None]
         new = tl.load(partial_ptr + offsets, mask=mask, other=float("-inf"), cache_modifier=".cg")
         sums = tl.load(partial_ptr + BLOCK + offsets, mask=mask, other=0.0, cache_modifier=".cg")
         total += sums * tl.exp(new - shift)
@@ -124,9 +124,10 @@ def backward(
                 total = tl.zeros((64, BLOCK), ACC)
                 for start in range(0, chunks, 64):
                     index = start + tl.arange(0, 64)
-                    in_chunks = (index < chunks)[:, None] & (block >= 0)[None, :]
                     pointers = partial_ptr + (index * BLOCK)[:, None] + block[None, :]
-                    total += tl.load(pointers, mask=in_chunks, other=0.0, cache_modifier=".cg")
+                    total += tl.load(
+                        pointers, mask=(index < chunks)[:, None], other=0.0, cache_modifier=".cg"
+                    )
                 tl.store(totals_ptr + block, tl.sum(total, 0))
                 arrive(turn_ptr, group)
         else:
