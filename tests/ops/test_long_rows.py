@@ -111,32 +111,29 @@ def test_softmax_of_long_columns(name: str, dtype: torch.dtype) -> None:
     _check(lambda x: getattr(F, name)(x, 0), x, served=f"_{name}")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_scans_of_long_columns(dtype: torch.dtype) -> None:
+def _check_scans(x: torch.Tensor, dim: int, spread: int) -> None:
+    """`spread`: what x is divided by where products are taken."""
+
     def maxima(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        values, indices = x.cummax(0)
+        values, indices = x.cummax(dim)
         return values, indices.double()
 
-    x = _random(1100, 40, dtype=dtype)
     _check(maxima, x, served="cummax")
-    _check(lambda x: x.cumsum(0), x, served="cumsum")
-    _check(lambda x: x.logcumsumexp(0), x, served="logcumsumexp")
-    _check(lambda x: x.cumprod(0), 1 + x / 64, served="cumprod")
+    _check(lambda x: x.cumsum(dim), x, served="cumsum")
+    _check(lambda x: x.logcumsumexp(dim), x, served="logcumsumexp")
+    _check(lambda x: x.cumprod(dim), 1 + x / spread, served="cumprod")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scans_of_long_columns(dtype: torch.dtype) -> None:
+    _check_scans(_random(1100, 40, dtype=dtype), 0, 64)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_scans_of_few_long_rows(dtype: torch.dtype) -> None:
     """Each is split over many programs."""
-
-    def maxima(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        values, indices = x.cummax(1)
-        return values, indices.double()
-
     x = _random(3, 300_001, dtype=dtype)
-    _check(maxima, x, served="cummax")
-    _check(lambda x: x.cumsum(1), x, served="cumsum")
-    _check(lambda x: x.logcumsumexp(1), x, served="logcumsumexp")
-    _check(lambda x: x.cumprod(1), 1 + x / 4096, served="cumprod")
+    _check_scans(x, 1, 4096)
     _check(lambda x: x.cumsum(1), x[:, ::2], served="cumsum")
 
 
