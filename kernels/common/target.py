@@ -34,7 +34,7 @@ def map_lanes(function, *values, _semantic=None, _generator=None):
 @tl.core.builtin
 def each_lane(function, *values, _semantic=None, _generator=None):
     """A function that loops until its last lane is done: of a tile, on GPUs of each lane alone."""
-    if _semantic.builder.options.backend_name != "cpu":
+    if on_gpu(_semantic=_semantic).value:
         return map_lanes(function, *values, _semantic=_semantic, _generator=_generator)
     return _generator.call_JitFunction(function, values, kwargs={})
 
